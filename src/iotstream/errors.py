@@ -1,0 +1,37 @@
+"""Everything that iotstream raises.
+
+Bad data is a value (see `iotstream.rejects`); a bad environment is an exception:
+
+    IotstreamError
+    ├── ConfigurationError      a setting is wrong; names the key, the value and what is allowed
+    │   └── SchemaError         the schema file is wrong
+    ├── MissingDependencyError  an optional part is not installed; says how to get it
+    ├── SinkUnavailable         a sink stayed down past its deadline: nothing may be checkpointed
+    └── LocalStackError         a program of the local stack did not start or ended early
+"""
+
+from __future__ import annotations
+
+
+class IotstreamError(Exception):
+    """The root: catch this to catch all that iotstream raises."""
+
+
+class ConfigurationError(IotstreamError):
+    """A setting is wrong. The message names the key, the value and what is allowed."""
+
+
+class SchemaError(ConfigurationError):
+    """The schema file is wrong. The message names the file's key, the value and what is allowed."""
+
+
+class MissingDependencyError(IotstreamError):
+    """An optional part is not installed. The message says what it is for and how to get it."""
+
+
+class SinkUnavailable(IotstreamError):  # noqa: N818 - the name is part of the published sink contract
+    """A sink stayed down past its deadline; what was being written may not be checkpointed."""
+
+
+class LocalStackError(IotstreamError):
+    """A program of the local stack did not start, or ended early. The message holds its last log lines."""
