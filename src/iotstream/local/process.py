@@ -131,9 +131,9 @@ class ServiceProcess:
             facts: dict[str, Any] = json.loads(line)
         except ValueError:
             self.stop()
-            raise LocalStackError(
-                f"{self.module} did not start (exit status {self._process.returncode}):\n{self.last_log_lines()}"
-            ) from None
+            status = self._process.returncode
+            log = self.last_log_lines()
+            raise LocalStackError(f"{self.module} did not start (exit status {status}):\n{log}") from None
         return facts
 
     def _read_stderr(self) -> None:
