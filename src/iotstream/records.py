@@ -1,0 +1,64 @@
+"""`RawBatch`: the records of one shard as they came, in order, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from iotstream.position import Position, Span
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawBatch:
+    """Records of one shard, in the order of the shard.
+
+    Attributes:
+        payloads: n payloads, as they came.
+        sequence_numbers: n decimal texts; turned into integers only where a position is asked for.
+        sub_sequence_numbers: n indexes within a KPL aggregate, or None if none is an aggregate's.
+        arrival_ms: int64, n: the stream's arrival time, ms since the epoch; None where it is unknown.
+        stream: the stream's name.
+        shard_id: the shard.
+        deaggregated: KPL aggregates have been taken apart already (KCL does that), so that a payload
+            which looks like one is a device's own bytes.
+    """
+
+    payloads: Sequence[bytes]
+    sequence_numbers: Sequence[str]
+    sub_sequence_numbers: Sequence[int] | None = None
+    arrival_ms: pa.Int64Array | None = None
+    stream: str = ""
+    shard_id: str = ""
+    deaggregated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.payloads)
+
+    def position(self, record: int) -> Position:
+        """The position of the record at that index."""
+        sub = self.sub_sequence_numbers[record] if self.sub_sequence_numbers is not None else 0
+        return Position(int(self.sequence_numbers[record]), sub)
+
+    @property
+    def span(self) -> Span:
+        """From the first record to the last.
+
+        Raises:
+            IndexError: there is no record.
+        """
+        return Span(self.stream, self.shard_id, self.position(0), self.position(len(self) - 1))
+
+    def slice(self, start: int, stop: int) -> RawBatch:
+        """The records from index `start` up to, not including, `stop`."""
+        subs, arrival = self.sub_sequence_numbers, self.arrival_ms
+        return RawBatch(
+            payloads=self.payloads[start:stop],
+            sequence_numbers=self.sequence_numbers[start:stop],
+            sub_sequence_numbers=None if subs is None else subs[start:stop],
+            arrival_ms=None if arrival is None else arrival.slice(start, stop - start),
+            stream=self.stream,
+            shard_id=self.shard_id,
+            deaggregated=self.deaggregated,
+        )
