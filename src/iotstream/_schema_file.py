@@ -72,7 +72,7 @@ class _Table:
         value = self.take(key, str, default, allowed=allowed)
         if value not in list(kind):
             self.refuse(key, value, allowed)
-        return kind(value)
+        return kind(str(value))
 
     def done(self, known: str) -> None:
         for key, value in self.values.items():
