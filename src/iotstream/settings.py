@@ -1,0 +1,328 @@
+"""`Settings`: everything that can be set, from `iotstream.toml` and the environment.
+
+A file holds sections of keys; each key can be overridden by a variable, `IOTSTREAM_<SECTION>_<KEY>`.
+`IOTSTREAM_CONFIG` is the path of the file; without it there is none, and the defaults hold. AWS
+endpoints, the region and credentials are the SDK's own variables (`AWS_ENDPOINT_URL`, `AWS_REGION` …).
+
+Whatever is wrong, or unknown, is refused by a `ConfigurationError` that names the key, its variable,
+the value and what is allowed. `docs/settings.md` is `settings_reference()`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, get_args, get_type_hints
+
+from iotstream._settings_base import (
+    ANY,
+    FLAG,
+    LOCATION,
+    PATH,
+    PREFIX,
+    SECONDS,
+    STREAM_NAME,
+    TIMESTREAM_NAME,
+    Section,
+    choice,
+    matching,
+    parsed,
+    refusal,
+    setting,
+    typed,
+    variable,
+    whole,
+)
+from iotstream.errors import ConfigurationError
+
+CONFIG_VARIABLE = "IOTSTREAM_CONFIG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings(Section):
+    """The Kinesis stream."""
+
+    section: ClassVar[str] = "stream"
+    name: str = setting(
+        "kinesis-stream",
+        "The Kinesis stream. The Lambda handler takes it from the event instead.",
+        matching(STREAM_NAME, "letters, digits, _ . -, 1 to 128 of them"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaSettings(Section):
+    """The description of the telemetry."""
+
+    section: ClassVar[str] = "schema"
+    path: str = setting("", "The schema file. Empty: the default schema.", PATH, path=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeSettings(Section):
+    """The Parquet objects."""
+
+    section: ClassVar[str] = "lake"
+    uri: str = setting("", "Where the lake is. The handlers and `consume` need it.", LOCATION)
+    compression_level: int = setting(1, "Of zstd: higher is smaller and slower.", whole(1, 22))
+    row_group_rows: int = setting(1_048_576, "Rows in one Parquet row group at most.", whole(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineSettings(Section):
+    """The dead letters."""
+
+    section: ClassVar[str] = "quarantine"
+    uri: str = setting("", "Where dead letters go. Empty: `quarantine` in the lake's prefix.", LOCATION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimestreamSettings(Section):
+    """Amazon Timestream for LiveAnalytics.
+
+    `enabled` may be left None: it then is whether a database is named.
+    """
+
+    section: ClassVar[str] = "timestream"
+    database: str = setting(
+        "",
+        "The database, for example `iot_timestream_db`.",
+        matching(TIMESTREAM_NAME, "letters, digits, _ . -, 3 to 256 of them", empty=True),
+    )
+    table: str = setting(
+        "iot_table",
+        "The table.",
+        matching(TIMESTREAM_NAME, "letters, digits, _ . -, 3 to 256 of them"),
+    )
+    enabled: bool | None = setting(
+        None, "Whether rows go to Timestream. Default: when a database is named.", FLAG
+    )
+    in_flight: int = setting(64, "WriteRecords calls under way at once, at most.", whole(1, 1024))
+    deadline_s: float = setting(
+        60.0, "How long one write is tried again while it is throttled or down.", SECONDS
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.enabled is None:
+            object.__setattr__(self, "enabled", bool(self.database))
+        if self.enabled and not self.database:
+            raise refusal(
+                self.section, "database", "", "the database's name, since timestream.enabled is true"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanSettings(Section):
+    """When a span of a shard is closed and written to the lake: at whichever comes first."""
+
+    section: ClassVar[str] = "span"
+    max_rows: int = setting(1_000_000, "Rows and dead letters.", whole(1))
+    max_bytes: int = setting(128 * 1024 * 1024, "Bytes of decoded columns.", whole(1))
+    max_age_s: float = setting(60.0, "Seconds since the span's first records.", SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrySettings(Section):
+    """Retries of a sink that is down: exponential backoff with full jitter."""
+
+    section: ClassVar[str] = "retry"
+    base_s: float = setting(0.1, "The first delay's upper end; it doubles with each try.", SECONDS)
+    cap_s: float = setting(5.0, "The largest upper end of a delay.", SECONDS)
+    deadline_s: float = setting(60.0, "After that the sink counts as unavailable.", SECONDS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.base_s > self.cap_s:
+            raise refusal(self.section, "base_s", self.base_s, f"at most retry.cap_s, which is {self.cap_s}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings(Section):
+    """Logging."""
+
+    section: ClassVar[str] = "log"
+    level: str = setting(
+        "INFO", "What is logged at least.", choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsSettings(Section):
+    """Metrics in CloudWatch's embedded metric format."""
+
+    section: ClassVar[str] = "metrics"
+    namespace: str = setting(
+        "iotstream",
+        "CloudWatch's namespace.",
+        matching(
+            re.compile(r"(?!AWS/)[\w.\-/#:]{1,255}", re.ASCII), "letters, digits, . - _ / # :, not AWS/…"
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MqttSettings(Section):
+    """Where devices publish: the local stack's broker or AWS IoT Core. For `iotstream simulate`."""
+
+    section: ClassVar[str] = "mqtt"
+    host: str = setting("", "The broker, for example `<id>-ats.iot.us-east-1.amazonaws.com`.", ANY)
+    port: int = setting(8883, "Its TLS port.", whole(1, 65535))
+    ca_file: str = setting("", "The authority that signed the broker's certificate (PEM).", PATH, path=True)
+    certificate_directory: str = setting(
+        "", "Holds `<device>.crt` and `<device>.key` for each device.", PATH, path=True
+    )
+
+
+SECTIONS: tuple[type[Section], ...] = (
+    StreamSettings,
+    SchemaSettings,
+    LakeSettings,
+    QuarantineSettings,
+    TimestreamSettings,
+    SpanSettings,
+    RetrySettings,
+    LogSettings,
+    MetricsSettings,
+    MqttSettings,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All sections. `Settings()` holds the defaults; `Settings.load` reads file and environment."""
+
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    schema: SchemaSettings = field(default_factory=SchemaSettings)
+    lake: LakeSettings = field(default_factory=LakeSettings)
+    quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)
+    timestream: TimestreamSettings = field(default_factory=TimestreamSettings)
+    span: SpanSettings = field(default_factory=SpanSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+
+    def __post_init__(self) -> None:
+        if not self.quarantine.uri and self.lake.uri:
+            beside = QuarantineSettings(uri=self.lake.uri.rstrip("/") + "/quarantine")
+            object.__setattr__(self, "quarantine", beside)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], path: str | PathLike[str] | None = None) -> Settings:
+        """Read the file, then let the variables override it.
+
+        Args:
+            environ: the environment; only `IOTSTREAM_…` is looked at.
+            path: the file; None: the one that `IOTSTREAM_CONFIG` names, if any.
+
+        Raises:
+            ConfigurationError: the file can't be read, or a key or a value is wrong.
+        """
+        source = path or environ.get(CONFIG_VARIABLE) or None
+        table = {} if source is None else _read(Path(source))
+        _refuse_unknown_sections(table)
+        _refuse_unknown_variables(environ)
+        return cls(**{kind.section: _load_section(kind, table, environ, source) for kind in SECTIONS})
+
+    def require(self, *names: str) -> None:
+        """Make sure that these keys, for example "lake.uri", are not empty.
+
+        Raises:
+            ConfigurationError: one is; it says how to set it.
+        """
+        for name in names:
+            section, key = name.split(".")
+            if getattr(getattr(self, section), key) in ("", None):
+                rule = next(f for f in fields(getattr(self, section)) if f.name == key).metadata["rule"]
+                raise ConfigurationError(
+                    f"{name} is not set: set {variable(section, key)}, or {key} in [{section}] of the file "
+                    f"that {CONFIG_VARIABLE} names, to {rule.words}"
+                )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"configuration file {str(path)!r} can't be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"configuration file {str(path)!r} is not TOML: {error}") from error
+
+
+def _refuse_unknown_sections(table: Mapping[str, Any]) -> None:
+    known = [kind.section for kind in SECTIONS]
+    for name, value in table.items():
+        if name not in known:
+            raise ConfigurationError(f"[{name}]: no such section; there are {', '.join(known)}")
+        if not isinstance(value, dict):
+            raise ConfigurationError(f"{name} = {value!r}: it is a section, written [{name}]")
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {variable(kind.section, key.name) for kind in SECTIONS for key in fields(kind)}  # type: ignore[arg-type]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE:
+            near = difflib.get_close_matches(name, known, 3, 0.75)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known))}"
+            raise ConfigurationError(f"variable {name} = {environ[name]!r}: no such setting; {hint}")
+
+
+def _load_section(
+    kind: type[Section],
+    table: Mapping[str, Any],
+    environ: Mapping[str, str],
+    source: str | PathLike[str] | None,
+) -> Any:
+    given = dict(table.get(kind.section, {}))
+    hints, values = get_type_hints(kind), {}
+    for key in fields(kind):  # type: ignore[arg-type]
+        name = variable(kind.section, key.name)
+        # `bool | None` is a bool that may be left to the section.
+        wanted = next((one for one in get_args(hints[key.name]) if one is not type(None)), hints[key.name])
+        rule = key.metadata["rule"]
+        if key.name in given:
+            value = typed(kind.section, key.name, given.pop(key.name), wanted, rule)
+            is_path = key.metadata["path"] and value and source is not None
+            values[key.name] = str(Path(source).parent / value) if is_path and source is not None else value
+        if name in environ:
+            values[key.name] = parsed(kind.section, key.name, environ[name], wanted, rule)
+    for key_name, value in given.items():
+        keys = ", ".join(key.name for key in fields(kind))  # type: ignore[arg-type]
+        raise ConfigurationError(f"{kind.section}.{key_name} = {value!r}: no such key; there are {keys}")
+    return kind(**values)
+
+
+def settings_reference() -> str:
+    """Every section and key as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        f"One TOML file, whose path is in `{CONFIG_VARIABLE}`; every key can be overridden by its variable.",
+        "Relative paths in the file are relative to the file. AWS endpoints, region and credentials are the",
+        "SDK's own variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, …). A wrong or unknown key or variable is",
+        "refused at start. This page is written by `python -m iotstream.settings`.",
+    ]
+    for kind in SECTIONS:
+        lines += ["", f"## [{kind.section}]", "", (kind.__doc__ or "").split("\n")[0], ""]
+        lines += ["| key | default | allowed | variable | what it is |", "|---|---|---|---|---|"]
+        lines += [_reference_row(kind.section, key) for key in fields(kind)]  # type: ignore[arg-type]
+    return "\n".join(lines) + "\n"
+
+
+def _reference_row(section: str, key: Field[Any]) -> str:
+    default = "" if key.default is None else str(key.default)
+    shown = f"`{default}`" if default else ""
+    about, words = key.metadata["about"], key.metadata["rule"].words
+    return f"| `{key.name}` | {shown} | {words} | `{variable(section, key.name)}` | {about} |"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(settings_reference())
