@@ -38,6 +38,13 @@ class Reason(StrEnum):
     SINK = "sink"
 
 
+class Fault(NamedTuple):
+    """Why something can't be taken: a reason, and the detail in words."""
+
+    reason: Reason
+    detail: str
+
+
 class Reject(NamedTuple):
     """One rejected item.
 

@@ -1,0 +1,95 @@
+"""Payloads to validated rows and rejects: `decode`.
+
+Items = rows + rejects, always. `_decoder` is the seam where another decoder takes the place of the
+pure Python one: payloads of any form and their arrival times in, `Decoded` out, chunk by chunk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import pyarrow as pa
+
+from iotstream._python_decoder import PythonDecoder
+from iotstream.decoded import Decoded
+from iotstream.records import RawBatch
+from iotstream.rejects import Rejects
+from iotstream.schema import Schema
+from iotstream.unpack import deaggregate, may_hold_aggregates, split_aggregates
+
+CHUNK_RECORDS = 10_000
+"""Records decoded at once: a chunk's Python objects should stay in the cache."""
+
+
+def decode(payloads: Sequence[bytes] | RawBatch, schema: Schema) -> Decoded:
+    """Decode and validate payloads of any form.
+
+    A payload is an object, an array of objects, NDJSON or concatenated objects, each also gzip-,
+    zlib- or zstd-compressed, or a KPL aggregate of such records. Bad data never raises: it becomes a
+    reject with its reason.
+
+    Args:
+        payloads: n payloads; or a `RawBatch`, whose arrival times then bound the event times.
+        schema: the telemetry.
+
+    Returns:
+        Rows and rejects. `record` counts the payloads given, and `item` the items of each; for a
+        `RawBatch` it counts the records of `.raw`, where each user record of a KPL aggregate is one.
+
+    Raises:
+        TypeError: a payload is not bytes.
+    """
+    if isinstance(payloads, RawBatch):
+        raw = deaggregate(payloads)
+        return replace(_decode_records(raw.payloads, schema, raw.arrival_ms), raw=raw)
+    if may_hold_aggregates(payloads):
+        return _decode_aggregates(payloads, schema)
+    return _decode_records(payloads, schema, None)
+
+
+_decoder = lru_cache(maxsize=64)(PythonDecoder)
+
+
+def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.Int64Array | None) -> Decoded:
+    decoder = _decoder(schema)
+    parts = [
+        decoder.decode(
+            payloads[start : start + CHUNK_RECORDS],
+            None if arrival_ms is None else arrival_ms.slice(start, CHUNK_RECORDS),
+            offset=start,
+        )
+        for start in range(0, max(len(payloads), 1), CHUNK_RECORDS)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Decoded(
+        data=pa.concat_batches([part.data for part in parts]),
+        rejects=Rejects(reject for part in parts for reject in part.rejects),
+        record=pa.concat_arrays([part.record for part in parts]),
+        item=pa.concat_arrays([part.item for part in parts]),
+        extra_fields=sum((part.extra_fields for part in parts), Counter()),
+    )
+
+
+def _decode_aggregates(payloads: Sequence[bytes], schema: Schema) -> Decoded:
+    """Decode the user records, and number their items through the payload that they came in."""
+    users, parents, _ = split_aggregates(payloads)
+    decoded = _decode_records(users, schema, None)
+    record, item = decoded.record.to_pylist(), decoded.item.to_pylist()
+    rejects = list(decoded.rejects)
+    items = Counter(record) + Counter(reject.record for reject in rejects)
+    first: list[int] = []
+    for user, parent in enumerate(parents):
+        follows = user > 0 and parents[user - 1] == parent
+        first.append(first[-1] + items[user - 1] if follows else 0)
+    return replace(
+        decoded,
+        record=pa.array([parents[user] for user in record], pa.int32()),
+        item=pa.array([first[user] + number for user, number in zip(record, item, strict=True)], pa.int32()),
+        rejects=Rejects(
+            one._replace(record=parents[one.record], item=first[one.record] + one.item) for one in rejects
+        ),
+    )

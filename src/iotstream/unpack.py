@@ -1,0 +1,208 @@
+"""What lies between the stream and the text: KPL aggregates taken apart, payloads decompressed.
+
+Pure: bytes in, bytes out. Bombs are stopped at the schema's limits before they are held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from iotstream.records import RawBatch
+from iotstream.rejects import Fault, Reason
+from iotstream.schema import Limits
+
+# The KPL's aggregated record: magic, protobuf message, MD5 of the message.
+# https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
+KPL_MAGIC = b"\xf3\x89\x9a\xc2"
+KPL_DIGEST_BYTES = 16
+_KPL_RECORDS_FIELD = 3
+_KPL_DATA_FIELD = 3
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZLIB_METHOD = 8
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
+"""zlib tells the two by their headers."""
+_INFLATE_STEP = 1 << 20
+
+
+def deaggregate(raw: RawBatch) -> RawBatch:
+    """Take KPL aggregates apart: a record for each user record, numbered from 0 in its aggregate.
+
+    Nothing is ever dropped: an aggregate whose checksum or structure is wrong stays as it is (and is
+    rejected as not JSON later), and one that holds no user record stays as one empty record. User
+    records keep their order, also those whose hash key lies outside the shard.
+    """
+    if raw.deaggregated:
+        return raw
+    if not may_hold_aggregates(raw.payloads):
+        return replace(raw, deaggregated=True)
+    payloads, parents, subs = split_aggregates(raw.payloads)
+    arrival = raw.arrival_ms
+    return RawBatch(
+        payloads=payloads,
+        sequence_numbers=[raw.sequence_numbers[parent] for parent in parents],
+        sub_sequence_numbers=subs,
+        arrival_ms=None if arrival is None else arrival.take(pa.array(parents, pa.int64())),
+        stream=raw.stream,
+        shard_id=raw.shard_id,
+        deaggregated=True,
+    )
+
+
+def may_hold_aggregates(payloads: Sequence[bytes]) -> bool:
+    """Whether the KPL's magic bytes are anywhere in the payloads: a quick look that is right when it says no.
+
+    Raises:
+        TypeError: a payload is not bytes.
+    """
+    try:
+        return KPL_MAGIC in b"".join(payloads)
+    except TypeError:
+        kinds = [type(one) for one in payloads]
+        index = next(index for index, kind in enumerate(kinds) if kind is not bytes)
+        raise TypeError(f"payloads[{index}] is {kinds[index].__name__}, not bytes") from None
+
+
+def split_aggregates(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int], list[int]]:
+    """User records' payloads, the index of the payload each came in, and its number in there."""
+    out: list[bytes] = []
+    parents: list[int] = []
+    subs: list[int] = []
+    for index, payload in enumerate(payloads):
+        users = user_records(payload) if payload[:4] == KPL_MAGIC else None
+        users = [payload] if users is None else users or [b""]
+        out += users
+        parents += [index] * len(users)
+        subs += range(len(users))
+    return out, parents, subs
+
+
+def user_records(payload: bytes) -> list[bytes] | None:
+    """The user records of a KPL aggregate, in order; None if the payload isn't one."""
+    message, digest = payload[4:-KPL_DIGEST_BYTES], payload[-KPL_DIGEST_BYTES:]
+    if len(payload) < len(KPL_MAGIC) + KPL_DIGEST_BYTES or payload[:4] != KPL_MAGIC:
+        return None
+    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
+        return None
+    try:
+        records = [value for number, value in _protobuf(message) if number == _KPL_RECORDS_FIELD]
+        return [_user_data(record) for record in records]
+    except ValueError:
+        return None
+
+
+def _user_data(record: bytes) -> bytes:
+    data = b""
+    for number, value in _protobuf(record):
+        if number == _KPL_DATA_FIELD:
+            data = value
+    return data
+
+
+def _protobuf(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a protobuf message; others are passed over.
+
+    https://protobuf.dev/programming-guides/encoding/
+
+    Raises:
+        ValueError: it is not a protobuf message.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        kind = key & 7
+        if kind == 0:
+            _, at = _varint(message, at)
+        elif kind == 2:
+            length, at = _varint(message, at)
+            if at + length > end:
+                raise ValueError("truncated")
+            yield key >> 3, message[at : at + length]
+            at += length
+        elif kind in {1, 5}:
+            at += 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"wire type {kind}")
+    if at != end:
+        raise ValueError("truncated")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            break
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("bad varint")
+
+
+def inflate(payload: bytes, limits: Limits) -> bytes | Fault:
+    """The payload's text: as it is, or decompressed if it is gzip (also several members), zlib or zstd.
+
+    Compression is told by the first bytes, none of which can begin JSON.
+    """
+    if len(payload) > limits.max_record_bytes:
+        return Fault(Reason.TOO_LARGE, f"{len(payload)} bytes, at most {limits.max_record_bytes}")
+    if payload[:2] == GZIP_MAGIC or _is_zlib(payload):
+        return _inflate_zlib(payload, limits.max_inflated_bytes)
+    if payload[:4] == ZSTD_MAGIC:
+        return _inflate_zstd(payload, limits.max_inflated_bytes)
+    return payload
+
+
+def _is_zlib(payload: bytes) -> bool:
+    """By the header of RFC 1950: method, window, no preset dictionary, check bits.
+
+    A window of 2 kB makes the first byte an ASCII 8: text is never taken for compressed data.
+    """
+    if len(payload) < 2 or payload[0] & 0x8F != ZLIB_METHOD:
+        return False
+    header_ok = (payload[0] << 8 | payload[1]) % 31 == 0 and not payload[1] & 0x20
+    return header_ok and not (payload[:1] == b"8" and payload.isascii())
+
+
+def _inflate_zlib(payload: bytes, most: int) -> bytes | Fault:
+    parts: list[bytes] = []
+    size = 0
+    while payload:
+        inflater = zlib.decompressobj(_ZLIB_OR_GZIP)
+        try:
+            part = inflater.decompress(payload, most - size + 1)
+        except zlib.error as error:
+            return Fault(Reason.BAD_COMPRESSION, str(error))
+        size += len(part)
+        if size > most:
+            return Fault(Reason.TOO_MANY, f"more than {most} bytes after decompression")
+        if not inflater.eof:
+            return Fault(Reason.BAD_COMPRESSION, "truncated")
+        parts.append(part)
+        # gzip pads with zero bytes, and members may follow each other (RFC 1952, 2.2).
+        payload = inflater.unused_data.lstrip(b"\0")
+        if payload and payload[:2] != GZIP_MAGIC:
+            return Fault(Reason.BAD_COMPRESSION, "bytes follow the compressed data")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _inflate_zstd(payload: bytes, most: int) -> bytes | Fault:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(payload), "zstd") as stream:
+            while part := stream.read(min(_INFLATE_STEP, most - size + 1)):
+                parts.append(part)
+                size += len(part)
+                if size > most:
+                    return Fault(Reason.TOO_MANY, f"more than {most} bytes after decompression")
+    except OSError as error:
+        return Fault(Reason.BAD_COMPRESSION, str(error))
+    return b"".join(parts)
