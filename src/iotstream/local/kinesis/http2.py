@@ -1,0 +1,186 @@
+"""HTTP/2 over h2, without TLS and with prior knowledge, for the Java SDK and the KCL."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+
+from iotstream.local.kinesis.door import Door, Hangup, Push, Reply, Request
+from iotstream.local.kinesis.http1 import MAX_BODY_BYTES
+from iotstream.local.kinesis.pushing import Pusher, Wire
+
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_WINDOW: Final = 16 * 2**20
+_MAX_STREAMS: Final = 4096
+
+
+class _Exchange:
+    """One request and its answer, on a stream of the connection."""
+
+    def __init__(self, connection: Http2, stream_id: int, headers: dict[str, str]) -> None:
+        self.stream_id = stream_id
+        self.headers = headers
+        self.body: list[bytes] = []
+        self.size = 0
+        self.waiting = bytearray()
+        self.is_finished = False
+        self.is_pushing = False
+        self._connection = connection
+
+    # Channel: what the pusher sends by
+
+    def is_ready(self) -> bool:
+        """Whether the client takes more."""
+        return not self.waiting and self._connection.is_writable()
+
+    def send(self, message: bytes) -> None:
+        """Send a message of the subscription."""
+        self.waiting += message
+        self._connection.flush(self)
+
+    def finish(self) -> None:
+        """End the subscription's answer."""
+        self.is_pushing = False
+        self.is_finished = True
+        self._connection.flush(self)
+
+
+class Http2:
+    """One connection.
+
+    Args:
+        door: what answers.
+        pusher: what keeps subscriptions going.
+        wire: the transport.
+    """
+
+    def __init__(self, door: Door, pusher: Pusher, wire: Wire) -> None:
+        self._door = door
+        self._pusher = pusher
+        self._wire = wire
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        self._connection = h2.connection.H2Connection(config)
+        self._connection.local_settings.update(
+            {
+                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
+                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: _MAX_STREAMS,
+            }
+        )
+        self._exchanges: dict[int, _Exchange] = {}
+        self._connection.initiate_connection()
+        self._connection.increment_flow_control_window(_WINDOW)
+        self._send_out()
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that arrived, and answer what is complete."""
+        try:
+            events = self._connection.receive_data(data)
+        except h2.exceptions.ProtocolError:
+            self._send_out()
+            self._wire.close()
+            return
+        for event in events:
+            self._take(event)
+        self._send_out()
+
+    def close(self) -> None:
+        """The connection is gone, or about to be."""
+        for exchange in list(self._exchanges.values()):
+            self._forget(exchange)
+
+    def is_writable(self) -> bool:
+        """Whether the transport takes more."""
+        return self._wire.is_writable
+
+    def flush(self, exchange: _Exchange) -> None:
+        """Send what flow control allows of an exchange's answer."""
+        connection, stream_id = self._connection, exchange.stream_id
+        with memoryview(bytes(exchange.waiting)) as waiting:
+            sent = 0
+            while sent < len(waiting):
+                room = min(
+                    connection.local_flow_control_window(stream_id), connection.max_outbound_frame_size
+                )
+                if room <= 0:
+                    break
+                connection.send_data(stream_id, bytes(waiting[sent : sent + room]))
+                sent += room
+        del exchange.waiting[:sent]
+        if exchange.is_finished and not exchange.waiting:
+            connection.end_stream(stream_id)
+            self._exchanges.pop(stream_id, None)
+        self._send_out()
+
+    def _take(self, event: h2.events.Event) -> None:
+        if isinstance(event, h2.events.RequestReceived):
+            assert event.stream_id is not None
+            headers = {str(name): str(value) for name, value in event.headers or ()}
+            self._exchanges[event.stream_id] = _Exchange(self, event.stream_id, headers)
+        elif isinstance(event, h2.events.DataReceived):
+            self._take_data(event)
+        elif isinstance(event, h2.events.StreamEnded):
+            self._respond(event.stream_id)
+        elif isinstance(event, h2.events.StreamReset):
+            self._forget(self._exchanges.get(event.stream_id or 0))
+        elif isinstance(event, h2.events.WindowUpdated | h2.events.RemoteSettingsChanged):
+            for exchange in list(self._exchanges.values()):
+                if exchange.waiting:
+                    self.flush(exchange)
+        elif isinstance(event, h2.events.ConnectionTerminated):
+            self._wire.close()
+
+    def _take_data(self, event: h2.events.DataReceived) -> None:
+        assert event.stream_id is not None
+        self._connection.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+        exchange = self._exchanges.get(event.stream_id)
+        if exchange is None:
+            return
+        exchange.body.append(event.data or b"")
+        exchange.size += len(event.data or b"")
+        if exchange.size > MAX_BODY_BYTES:
+            self._connection.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+            self._forget(exchange)
+
+    def _respond(self, stream_id: int | None) -> None:
+        exchange = self._exchanges.get(stream_id or 0)
+        if exchange is None:
+            return
+        body, exchange.body = b"".join(exchange.body), []
+        headers = exchange.headers
+        answer = self._door.answer(
+            Request(method=headers[":method"], path=headers[":path"], headers=headers, body=body)
+        )
+        if isinstance(answer, Hangup):
+            self._wire.abort()
+        elif isinstance(answer, Push):
+            self._start_push(exchange, answer)
+        else:
+            self._reply(exchange, answer)
+            self._pusher.wake()
+
+    def _reply(self, exchange: _Exchange, reply: Reply) -> None:
+        headers = [(":status", str(reply.status)), *reply.headers()]
+        self._connection.send_headers(exchange.stream_id, headers)
+        exchange.waiting += reply.body
+        exchange.is_finished = True
+        self.flush(exchange)
+
+    def _start_push(self, exchange: _Exchange, push: Push) -> None:
+        self._connection.send_headers(exchange.stream_id, [(":status", "200"), *push.headers()])
+        exchange.is_pushing = True
+        self._pusher.add(exchange, push)
+
+    def _forget(self, exchange: _Exchange | None) -> None:
+        if exchange is not None:
+            self._exchanges.pop(exchange.stream_id, None)
+            if exchange.is_pushing:
+                self._pusher.remove(exchange)
+
+    def _send_out(self) -> None:
+        self._wire.write(self._connection.data_to_send())
