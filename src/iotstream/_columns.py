@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._times import epoch_column_to_ms, iso_column_to_ms, iso_to_ms
+from iotstream._times import epoch_column_to_ms, iso_column_to_ms
 from iotstream._values import convert
 from iotstream.rejects import Fault
 from iotstream.schema import FLOATS, INTEGERS, TIMESTAMP, Encoding, Field, Schema, Type
@@ -137,13 +137,8 @@ def _timestamps(one: Field, values: list[Any]) -> tuple[pa.Array | None, list[in
         return None, []
     if one.encoding not in {Encoding.AUTO, Encoding.ISO}:
         return None, []
-    ms, left = iso_column_to_ms(texts)
-    if not left:
-        return ms.cast(TIMESTAMP), []
-    scalars = ms.to_pylist()
-    for row in left:
-        scalars[row] = iso_to_ms(values[row])
-    return pa.array(scalars, pa.int64()).cast(TIMESTAMP), [row for row in left if scalars[row] is None]
+    column = iso_column_to_ms(texts).cast(TIMESTAMP)
+    return column, pc.indices_nonzero(column.is_null()).to_pylist() if column.null_count else []
 
 
 def _one_by_one(one: Field, values: list[Any]) -> tuple[pa.Array, list[int]]:

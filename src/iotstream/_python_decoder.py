@@ -12,9 +12,11 @@ send its neighbours the slow way.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import not_
 from typing import Any
 
 import orjson
@@ -32,6 +34,10 @@ from iotstream.validate import suspects
 SAMPLE_EVERY = 100
 """One record in so many is looked at for fields that the schema does not know."""
 
+CHUNK_RECORDS = 10_000
+"""Records decoded at once: a chunk's Python objects should stay in the cache."""
+_INDEXES = list(range(CHUNK_RECORDS))
+_INDEX_ARRAY = pa.array(_INDEXES, pa.int32())
 _BLANK_BYTES = BLANKS.encode()
 _BYTES_PER_LEVEL = len('{"":}')
 """An object in an object costs at least so many bytes, an array in an array two."""
@@ -74,14 +80,14 @@ class PythonDecoder:
         """Decode a chunk.
 
         Args:
-            payloads: n payloads; none is a KPL aggregate.
+            payloads: n payloads, at most `CHUNK_RECORDS`; none is a KPL aggregate.
             arrival_ms: int64, n: when each arrived; None where it is unknown.
             offset: added to the index of each record.
         """
         items, failed = self._plain(payloads)
-        records = list(range(len(payloads)))
-        for record in reversed(failed):
-            del records[record]
+        records = _INDEXES[: len(payloads)]
+        if failed:
+            records = list(itertools.compress(records, _mask(len(payloads), failed)))
         work = _Work(payloads, arrival_ms, items, records, [0] * len(items))
         for record in failed:
             self._read_failed(record, work)
@@ -94,7 +100,9 @@ class PythonDecoder:
         """The structs of the records that are one plain object each, and the indexes of all others."""
         doubtful = self._doubtful(payloads)
         if doubtful:
-            payloads = [b"" if index in doubtful else one for index, one in enumerate(payloads)]
+            payloads = list(payloads)
+            for record in doubtful:
+                payloads[record] = b""
         items: list[Any] = []
         failed: list[int] = []
         rest = iter(payloads)
@@ -117,7 +125,8 @@ class PythonDecoder:
         longest = max(map(len, payloads), default=0)
         doubtful: set[int] = set()
         if not _is_utf8(joined):
-            doubtful.update(index for index, one in enumerate(payloads) if not _is_utf8(one))
+            others = itertools.compress(itertools.count(), map(not_, map(bytes.isascii, payloads)))
+            doubtful.update(index for index in others if not _is_utf8(payloads[index]))
         if longest > limits.max_record_bytes:
             doubtful.update(i for i, one in enumerate(payloads) if len(one) > limits.max_record_bytes)
         if longest > limits.max_depth * (2 if b"[" in joined else _BYTES_PER_LEVEL):
@@ -188,10 +197,11 @@ class PythonDecoder:
         if not bad:
             return columns
         self._read_again(sorted(bad), work)
-        keep = [row for row in range(len(work.items)) if row not in bad]
-        work.records = [work.records[row] for row in keep]
-        work.numbers = [work.numbers[row] for row in keep]
-        return [column.take(pa.array(keep, pa.int32())) for column in columns]
+        mask = _mask(len(work.items), bad)
+        work.records = list(itertools.compress(work.records, mask))
+        work.numbers = list(itertools.compress(work.numbers, mask))
+        keep = pa.Array.from_buffers(pa.uint8(), len(mask), [None, pa.py_buffer(mask)]).cast(pa.bool_())
+        return [column.filter(keep) for column in columns]
 
     def _read_again(self, rows: Sequence[int], work: _Work) -> None:
         pieces: dict[int, list[bytes]] = {}
@@ -218,7 +228,8 @@ class PythonDecoder:
             if isinstance(outcome, Bad)
         )
         columns = self._splice(columns, work)
-        record = pa.array(work.records, pa.int32())
+        untouched = len(work.records) == len(work.payloads) and not work.packed and not work.slow
+        record = _INDEX_ARRAY[: len(work.records)] if untouched else pa.array(work.records, pa.int32())
         return Decoded(
             data=pa.RecordBatch.from_arrays(columns, schema=self._schema.arrow),
             rejects=rejects,
@@ -257,6 +268,14 @@ class PythonDecoder:
             if isinstance(item, dict):
                 counts.update(_unknown(item, (), self._known))
         return counts
+
+
+def _mask(length: int, places: Iterable[int]) -> bytearray:
+    """1, and 0 at the places."""
+    mask = bytearray(b"\1") * length
+    for place in places:
+        mask[place] = 0
+    return mask
 
 
 def _unknown(item: dict[str, Any], above: tuple[str, ...], known: set[tuple[str, ...]]) -> Iterator[str]:

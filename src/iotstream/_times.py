@@ -31,6 +31,8 @@ _SURE_ISO = (
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
     r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
 )
+_FRACTION = re.compile(r"\.(\d+)")
+_TICKS_PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _SURE_ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
 
 # Where AUTO draws the line between units: below 1e11 it is seconds (until the year 5138), and so on.
@@ -96,46 +98,55 @@ def _divide_half_even(value: int, divisor: int) -> int:
     return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient & 1))
 
 
-def iso_column_to_ms(texts: pa.StringArray) -> tuple[pa.Int64Array, list[int]]:
-    """A column of ISO texts as int64 ms, and the rows that the fast way left to `iso_to_ms`.
+def iso_column_to_ms(texts: pa.StringArray) -> pa.Int64Array:
+    """A column of ISO texts as int64 ms, null where a text is no time.
 
     Arrow's parser also takes times without seconds: texts of up to 19, of 21 and of 22 bytes with a
     zone can be such, so that a column with other lengths is looked at more closely first.
     """
-    lengths = pc.binary_length(texts)
-    shortest, longest = pc.min_max(lengths).as_py().values()
-    if shortest == longest == _NAIVE_BYTES:
-        ms = _cast(texts, naive=True)
-    elif shortest == longest == _ZONED_BYTES or shortest >= _SURE_BYTES:
-        ms = _cast(texts, naive=False)
-    else:
-        ms = None
-    return (ms, []) if ms is not None else _search(texts)
+    shortest, longest = pc.min_max(pc.binary_length(texts)).as_py().values()
+    naive = shortest == longest == _NAIVE_BYTES
+    if naive or shortest == longest == _ZONED_BYTES or shortest >= _SURE_BYTES:
+        ms = _cast(texts, _unit(texts[0].as_py()), naive=naive)
+        if ms is not None:
+            return ms
+    return _search(texts)
 
 
-def _search(texts: pa.StringArray) -> tuple[pa.Int64Array, list[int]]:
-    """By a cast of the rows that a strict expression takes; the others are left over."""
-    zoned = pc.match_substring_regex(texts, _SURE_ISO + _SURE_ZONE)
-    if 2 * pc.sum(zoned).as_py() < len(texts):
-        zoned, naive = pc.match_substring_regex(texts, _SURE_ISO + "$"), True
-    else:
-        naive = False
+def _unit(text: str) -> str:
+    """The coarsest unit that holds the text's fraction."""
+    match = _FRACTION.search(text)
+    digits = len(match[1]) if match else 0
+    return "ms" if digits <= 3 else "us" if digits <= 6 else "ns"
+
+
+def _search(texts: pa.StringArray) -> pa.Int64Array:
+    """By a cast of the rows that a strict expression takes, and one by one the others."""
+    naive = False
+    sure = pc.match_substring_regex(texts, _SURE_ISO + _SURE_ZONE)
+    if 2 * pc.sum(sure).as_py() < len(texts):
+        naive = True
+        sure = pc.match_substring_regex(texts, _SURE_ISO + "$")
     harmless = "1970-01-01T00:00:00" + ("" if naive else "Z")
-    ms = _cast(pc.if_else(zoned, texts, harmless), naive=naive)
-    if ms is None:
-        return pa.array([0] * len(texts), pa.int64()), list(range(len(texts)))
-    return ms, pc.indices_nonzero(pc.invert(zoned)).to_pylist()
+    candidates = pc.if_else(sure, texts, harmless)
+    for unit in _TICKS_PER_MS:
+        ms = _cast(candidates, unit, naive=naive)
+        if ms is not None:
+            break
+    else:
+        return pa.array([iso_to_ms(text) for text in texts.to_pylist()], pa.int64())
+    rest = pc.invert(sure)
+    scalars = [iso_to_ms(text) for text in texts.filter(rest).to_pylist()]
+    return pc.replace_with_mask(ms, rest, pa.array(scalars, pa.int64()))
 
 
-def _cast(texts: pa.StringArray, *, naive: bool) -> pa.Int64Array | None:
+def _cast(texts: pa.StringArray, unit: str, *, naive: bool) -> pa.Int64Array | None:
     """By Arrow's parser, whole or not at all: all with a zone, or none."""
-    for unit, per_ms in (("ms", 1), ("us", 1_000), ("ns", 1_000_000)):
-        try:
-            parsed = pc.cast(texts, pa.timestamp(unit, None if naive else "UTC"))
-        except pa.ArrowInvalid:
-            continue
-        return _whole_ms(pc.cast(parsed, pa.int64()), per_ms)
-    return None
+    try:
+        parsed = pc.cast(texts, pa.timestamp(unit, None if naive else "UTC"))
+    except pa.ArrowInvalid:
+        return None
+    return _whole_ms(pc.cast(parsed, pa.int64()), _TICKS_PER_MS[unit])
 
 
 def _whole_ms(ticks: pa.Int64Array, per_ms: int) -> pa.Int64Array | None:

@@ -13,15 +13,12 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from iotstream._python_decoder import PythonDecoder
+from iotstream._python_decoder import CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
 from iotstream.records import RawBatch
 from iotstream.rejects import Rejects
 from iotstream.schema import Schema
 from iotstream.unpack import deaggregate, may_hold_aggregates, split_aggregates
-
-CHUNK_RECORDS = 10_000
-"""Records decoded at once: a chunk's Python objects should stay in the cache."""
 
 
 def decode(payloads: Sequence[bytes] | RawBatch, schema: Schema) -> Decoded:
