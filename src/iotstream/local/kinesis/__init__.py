@@ -1,4 +1,4 @@
-"""Kinesis Data Streams on one machine: a strict state machine in process, and a server for SDKs and the KCL."""
+"""Kinesis Data Streams on one machine: a strict state machine, and a server for SDKs and the KCL."""
 
 from iotstream.local.kinesis.account import Settings
 from iotstream.local.kinesis.errors import KinesisError

@@ -10,7 +10,7 @@ from iotstream.local.kinesis import limits, requests
 from iotstream.local.kinesis.account import Account, NamesStream
 from iotstream.local.kinesis.errors import KinesisError, invalid, not_found, throttled, validation
 from iotstream.local.kinesis.log import Record
-from iotstream.local.kinesis.positions import Iterator, decode_iterator, starting_position
+from iotstream.local.kinesis.positions import Iterator, Start, decode_iterator, starting_position
 from iotstream.local.kinesis.registry import operation
 from iotstream.local.kinesis.shard import Shard
 from iotstream.local.kinesis.stream import Stream, hash_key
@@ -80,8 +80,8 @@ def get_shard_iterator(account: Account, request: requests.GetShardIterator, now
     if account.settings.limits and not shard.iterator_calls.take(1, now):
         raise throttled(_rate_exceeded(stream, shard))
     shard.log.trim(stream.trim_horizon(now))
-    kind, number = request.ShardIteratorType, request.StartingSequenceNumber
-    position = starting_position(stream, shard, kind, number, request.Timestamp, now)
+    start = Start(request.ShardIteratorType, request.StartingSequenceNumber, request.Timestamp)
+    position = starting_position(stream, shard, start, now)
     return {"ShardIterator": _iterator(stream, shard, position, now)}
 
 
@@ -98,8 +98,14 @@ def get_records(account: Account, request: requests.GetRecords, now: float) -> G
     shard = stream.shard(iterator.shard_id)
     if account.settings.limits:
         _count_read(stream, shard, now)
-    position, max_records = int(iterator.position), request.Limit or limits.GET_RECORDS_MAX_RECORDS
-    records, position, size = read(stream, shard, position, max_records, limits.GET_RECORDS_MAX_BYTES, now)
+    records, position, size = read(
+        stream,
+        shard,
+        int(iterator.position),
+        max_records=request.Limit or limits.GET_RECORDS_MAX_RECORDS,
+        max_bytes=limits.GET_RECORDS_MAX_BYTES,
+        now=now,
+    )
     if account.settings.limits:
         shard.read_bytes.spend(size, now)
     behind = millis_behind(shard, position, records, now)
@@ -110,7 +116,7 @@ def get_records(account: Account, request: requests.GetRecords, now: float) -> G
 
 
 def read(
-    stream: Stream, shard: Shard, position: int, max_records: int, max_bytes: int, now: float
+    stream: Stream, shard: Shard, position: int, *, max_records: int, max_bytes: int, now: float
 ) -> tuple[list[Record], int, int]:
     """Records at or after a position, the position after them, and their bytes."""
     log = shard.log
@@ -149,8 +155,8 @@ def _size(stream: Stream, entry: requests.PutRecord | requests.PutRecordsEntry, 
     size = len(entry.Data) + len(entry.PartitionKey.encode())
     if size > stream.max_record_bytes:
         raise validation(
-            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must have "
-            f"length less than or equal to {stream.max_record_bytes}"
+            f"1 validation error detected: Value at '{member}' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {stream.max_record_bytes}"
         )
     return size
 
@@ -187,7 +193,8 @@ def _explicit(explicit_hash_key: str) -> int:
     key = int(explicit_hash_key)
     if key >= limits.HASH_KEYS:
         raise invalid(
-            f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}"
+            f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+            f"Specified value was {key}"
         )
     return key
 

@@ -11,7 +11,7 @@ from iotstream.local.kinesis.account import Account
 from iotstream.local.kinesis.data import is_read_out, millis_behind, read
 from iotstream.local.kinesis.errors import KinesisError, in_use, limit_exceeded, not_found
 from iotstream.local.kinesis.log import Record
-from iotstream.local.kinesis.positions import starting_position
+from iotstream.local.kinesis.positions import Start, starting_position
 from iotstream.local.kinesis.rates import Bucket
 from iotstream.local.kinesis.registry import operation
 from iotstream.local.kinesis.shard import Shard
@@ -56,7 +56,9 @@ class Subscription:
         if self.ended or self._must_end(now) or (self._limited and self._bytes.is_blocked(now)):
             return None
         stream, shard = self._consumer.stream, self._shard
-        records, position, size = read(stream, shard, self._position, EVENT_MAX_RECORDS, EVENT_MAX_BYTES, now)
+        records, position, size = read(
+            stream, shard, self._position, max_records=EVENT_MAX_RECORDS, max_bytes=EVENT_MAX_BYTES, now=now
+        )
         self.ended = is_read_out(shard, position)
         if not records and not self.ended and now < self._heartbeat_at:
             return None
@@ -75,8 +77,8 @@ class Subscription:
         if self.ended:
             children = [child.describe_as_child() for child in self._shard.children]
             return SubscribeToShardEvent(records, behind, None, children)
-        continuation = max(self._position - 1, self._shard.starting_number)
-        return SubscribeToShardEvent(records, behind, str(continuation))
+        # Above the last record and below the next: right for AT_ and AFTER_SEQUENCE_NUMBER.
+        return SubscribeToShardEvent(records, behind, str(self._position))
 
     def _must_end(self, now: float) -> bool:
         if now - self.started_at >= limits.SUBSCRIPTION_LIFETIME_S:
@@ -95,8 +97,9 @@ def subscribe_to_shard(account: Account, request: requests.SubscribeToShard, now
     stream = consumer.stream
     stream.expire(now)
     shard = stream.shard(request.ShardId)
-    start = request.StartingPosition
-    position = starting_position(stream, shard, start.Type, start.SequenceNumber, start.Timestamp, now)
+    given = request.StartingPosition
+    start = Start(given.Type, given.SequenceNumber, given.Timestamp)
+    position = starting_position(stream, shard, start, now)
     _replace(account, consumer, shard, now)
     subscription = Subscription(account, consumer, shard, position, now)
     consumer.subscriptions[shard.shard_id] = subscription

@@ -74,16 +74,17 @@ CALLS_PER_S: Final = {
     "IncreaseStreamRetentionPeriod": 5,
     "ListStreams": 5,
     "ListTagsForStream": 5,
+    "MergeShards": 5,
     "RegisterStreamConsumer": 5,
     "RemoveTagsFromStream": 5,
+    "SplitShard": 5,
+    "UpdateShardCount": 10,
 }
 PER_STREAM_CALLS: Final = {
     "DeregisterStreamConsumer": 5,
     "DescribeStreamConsumer": 20,
     "ListShards": 1_000,
     "ListStreamConsumers": 5,
-    "MergeShards": 5,
-    "SplitShard": 5,
 }
 GET_SHARD_ITERATOR_CALLS_PER_S: Final = 5
 SUBSCRIBE_CALLS_PER_S: Final = 1

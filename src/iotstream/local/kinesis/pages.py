@@ -30,8 +30,8 @@ def decode_token(operation: str, token: str, now: float) -> list[str]:
     """The place where a listing goes on.
 
     Raises:
-        KinesisError: InvalidArgumentException, not a token of that operation; ExpiredNextTokenException, older
-            than 5 minutes.
+        KinesisError: InvalidArgumentException, not a token of that operation; ExpiredNextTokenException, it
+            is older than 5 minutes.
     """
     try:
         decoded = msgspec.json.decode(base64.b64decode(token, validate=True), type=_Token)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import zlib
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,9 @@ from iotstream.local.kinesis.shard import Shard
 from iotstream.local.kinesis.stream import Stream
 
 _CHECKSUM_BYTES: Final = 4
+# A subscription's continuation lies just above the last record; continuing after it again and again on an
+# idle shard moves it on by one each time.
+_CONTINUED: Final = 2**20
 
 
 class Iterator(msgspec.Struct, frozen=True, array_like=True):
@@ -37,7 +40,8 @@ def decode_iterator(token: str, now: float) -> Iterator:
     """Read a shard iterator.
 
     Raises:
-        KinesisError: InvalidArgumentException, not an iterator; ExpiredIteratorException, older than 5 minutes.
+        KinesisError: InvalidArgumentException, not an iterator; ExpiredIteratorException, it is older
+            than 5 minutes.
     """
     try:
         raw = base64.b64decode(token, validate=True)
@@ -52,26 +56,32 @@ def decode_iterator(token: str, now: float) -> Iterator:
     return iterator
 
 
-def starting_position(
-    stream: Stream, shard: Shard, kind: str, number: str | None, timestamp: float | None, now: float
-) -> int:
-    """The lowest sequence number to read, for the type of a shard iterator or subscription.
+class Start(NamedTuple):
+    """The place that a shard iterator or subscription asks for, as the service describes it."""
+
+    kind: str
+    sequence_number: str | None
+    timestamp: float | None
+
+
+def starting_position(stream: Stream, shard: Shard, start: Start, now: float) -> int:
+    """The lowest sequence number to read.
 
     Raises:
-        KinesisError: InvalidArgumentException, the number isn't of this shard or the time lies ahead, or what the
-            type needs is missing.
+        KinesisError: InvalidArgumentException, the number isn't of this shard or the time lies ahead, or
+            what the type needs is missing.
     """
-    if kind == "LATEST":
+    if start.kind == "LATEST":
         return shard.next_number
-    if kind == "TRIM_HORIZON":
+    if start.kind == "TRIM_HORIZON":
         return shard.starting_number
-    if kind == "AT_TIMESTAMP":
-        return _position_at(shard, timestamp, now)
-    if number is None:
-        raise invalid(f"Must specify a sequence number when using {kind}.")
-    position = int(number)
-    _check_number(stream, shard, position, kind)
-    return position if kind == "AT_SEQUENCE_NUMBER" else position + 1
+    if start.kind == "AT_TIMESTAMP":
+        return _position_at(shard, start.timestamp, now)
+    if start.sequence_number is None:
+        raise invalid(f"Must specify a sequence number when using {start.kind}.")
+    position = int(start.sequence_number)
+    _check_number(stream, shard, position, start.kind)
+    return position if start.kind == "AT_SEQUENCE_NUMBER" else position + 1
 
 
 def _position_at(shard: Shard, timestamp: float | None, now: float) -> int:
@@ -88,11 +98,11 @@ def _position_at(shard: Shard, timestamp: float | None, now: float) -> int:
 
 def _check_number(stream: Stream, shard: Shard, position: int, kind: str) -> None:
     end = shard.ending_number
-    above = position > end if end is not None else position >= shard.next_number
+    above = position > (shard.next_number + _CONTINUED if end is None else end)
     if shard.is_before_start(position) or above:
         raise invalid(
-            f"StartingSequenceNumber {position} used with {kind} on shard {shard.shard_id} in stream {stream} is "
-            f"invalid because it did not come from this shard."
+            f"StartingSequenceNumber {position} used with {kind} on shard {shard.shard_id} in stream "
+            f"{stream} is invalid because it did not come from this shard."
         )
 
 
@@ -101,6 +111,7 @@ def _expired(issued_at: float, now: float) -> str:
         datetime.fromtimestamp(at, UTC).strftime("%a %b %d %H:%M:%S UTC %Y") for at in (issued_at, now)
     )
     return (
-        f"Iterator expired. The iterator was created at time {issued} while right now it is {right_now} which is "
-        f"further in the future than the tolerated delay of {limits.ITERATOR_LIFETIME_S * 1000} milliseconds."
+        f"Iterator expired. The iterator was created at time {issued} while right now it is {right_now} "
+        f"which is further in the future than the tolerated delay of {limits.ITERATOR_LIFETIME_S * 1000} "
+        f"milliseconds."
     )

@@ -38,16 +38,16 @@ def list_shards(account: Account, request: requests.ListShards, now: float) -> d
 def split_shard(account: Account, request: requests.SplitShard, now: float) -> None:
     """Open two shards in place of one."""
     stream = account.stream_of(request, now)
-    account.count_stream_call(stream, "SplitShard", now)
+    _check_provisioned(stream)
     account.active(stream, now)
     shard = _eligible(stream, request.ShardToSplit)
     _check_shard_quota(account, stream, 1, now)
     new_first = int(request.NewStartingHashKey)
     if not shard.first + 1 < new_first < shard.last:
         raise invalid(
-            f"NewStartingHashKey {new_first} used in SplitShard() on shard {shard.shard_id} in stream {stream} is not "
-            f"both greater than one plus the shard's StartingHashKey {shard.first} and less than the shard's "
-            f"EndingHashKey {shard.last}."
+            f"NewStartingHashKey {new_first} used in SplitShard() on shard {shard.shard_id} in stream "
+            f"{stream} is not both greater than one plus the shard's StartingHashKey {shard.first} and less "
+            f"than the shard's EndingHashKey {shard.last}."
         )
     stream.split(shard, new_first, now)
     account.update(stream, now)
@@ -57,14 +57,14 @@ def split_shard(account: Account, request: requests.SplitShard, now: float) -> N
 def merge_shards(account: Account, request: requests.MergeShards, now: float) -> None:
     """Open one shard in place of two neighbours."""
     stream = account.stream_of(request, now)
-    account.count_stream_call(stream, "MergeShards", now)
+    _check_provisioned(stream)
     account.active(stream, now)
     shard = _eligible(stream, request.ShardToMerge)
     adjacent = _eligible(stream, request.AdjacentShardToMerge)
     if adjacent.first != shard.last + 1 and shard.first != adjacent.last + 1:
         raise invalid(
-            f"Shards {shard.shard_id} and {adjacent.shard_id} in stream {stream} are not an adjacent pair of shards "
-            f"eligible for merging"
+            f"Shards {shard.shard_id} and {adjacent.shard_id} in stream {stream} are not an adjacent pair of "
+            f"shards eligible for merging"
         )
     stream.merge(shard, adjacent, now)
     account.update(stream, now)
@@ -75,8 +75,7 @@ def update_shard_count(account: Account, request: requests.UpdateShardCount, now
     """Split and merge until the shards are even ranges of the requested number."""
     stream = account.active(account.stream_of(request, now), now)
     current, target = len(stream.open_shards()), request.TargetShardCount
-    if stream.mode == ON_DEMAND:
-        raise validation(f"Stream {stream} is ON_DEMAND: its shard count can't be changed.")
+    _check_provisioned(stream)
     _check_target(account, stream, target, now)
     _check_shard_quota(account, stream, target - current, now)
     stream.shard_count_updates.append(now)
@@ -137,9 +136,11 @@ def _matches(shard: Shard, stream: Stream, wanted: requests.ShardFilter | None, 
         return True
     if wanted.Type == "AT_LATEST":
         return shard.closed_at is None
-    at = stream.trim_horizon(now) if wanted.Type == "AT_TRIM_HORIZON" else wanted.Timestamp
-    if at is None:
-        raise invalid(f"Timestamp must be specified for ShardFilter of type {wanted.Type}.")
+    at = stream.trim_horizon(now)
+    if wanted.Type != "AT_TRIM_HORIZON":
+        if wanted.Timestamp is None:
+            raise invalid(f"Timestamp must be specified for ShardFilter of type {wanted.Type}.")
+        at = max(at, wanted.Timestamp)
     if shard.closed_at is not None and shard.closed_at < at:
         return False
     return wanted.Type == "FROM_TIMESTAMP" or shard.opened_at <= at
@@ -151,10 +152,15 @@ def _eligible(stream: Stream, shard_id: str) -> Shard:
         raise not_found(f"Could not find shard {shard_id} in stream {stream}.")
     if shard.closed_at is not None:
         raise invalid(
-            f"Shard {shard_id} in stream {stream} has already been merged or split, and thus is not eligible for "
-            f"merging or splitting."
+            f"Shard {shard_id} in stream {stream} has already been merged or split, and thus is not eligible "
+            f"for merging or splitting."
         )
     return shard
+
+
+def _check_provisioned(stream: Stream) -> None:
+    if stream.mode == ON_DEMAND:
+        raise validation(f"Request is invalid. Stream {stream} is in On-Demand mode.")
 
 
 def _check_shard_quota(account: Account, stream: Stream, more: int, now: float) -> None:
@@ -170,11 +176,12 @@ def _check_target(account: Account, stream: Stream, target: int, now: float) -> 
     current = len(stream.open_shards())
     if not (current + 1) // 2 <= target <= min(2 * current, limits.SHARD_COUNT_MAX):
         raise (limit_exceeded if target > current else invalid)(
-            f"UpdateShardCount cannot scale {stream} from {current} to {target} shards: a call may halve or double "
-            f"the number at most, to {limits.SHARD_COUNT_MAX} at most."
+            f"UpdateShardCount cannot scale {stream} from {current} to {target} shards: a call may halve or "
+            f"double the number at most, to {limits.SHARD_COUNT_MAX} at most."
         )
     stream.shard_count_updates = [at for at in stream.shard_count_updates if at > now - _DAY_S]
     if account.settings.limits and len(stream.shard_count_updates) >= limits.SHARD_COUNT_UPDATES_PER_DAY:
         raise limit_exceeded(
-            f"UpdateShardCount can be called {limits.SHARD_COUNT_UPDATES_PER_DAY} times in 24 hours for {stream}."
+            f"UpdateShardCount can be called {limits.SHARD_COUNT_UPDATES_PER_DAY} times in 24 hours for "
+            f"{stream}."
         )

@@ -5,8 +5,8 @@ From the highest bits: the digit 2; 36 bits, second in which the shard was made;
 index; the digit 2. Printed in decimal that has 56 digits. A child shard is made at least one second after its
 parents, so all of its numbers are above all of theirs.
 
-The lay-out isn't documented by AWS; it was worked out by others from real streams (github.com/mhart/kinesalite,
-db/index.js). Nothing may rely on more than the order.
+The lay-out isn't documented by AWS; it was worked out by others from real streams
+(github.com/mhart/kinesalite, db/index.js). Nothing may rely on more than the order.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ class Shard:
     ) -> str:
         """Store a record and return its sequence number."""
         self._written += 1
-        number = sequence.number(self._base, self._written, int(now))
+        # Never second 0, so that the numbers between this and the one before are free for continuations.
+        number = sequence.number(self._base, self._written, max(1, int(now)))
         printed = str(number)
         record = Record(printed, round(now, 3), data, partition_key, encryption)
         self.log.append(number, record, size)

@@ -32,8 +32,8 @@ def delete_stream(account: Account, request: requests.DeleteStream, now: float) 
     stream = account.stream_of(request, now)
     if stream.consumers and not request.EnforceConsumerDeletion:
         raise in_use(
-            f"Stream {stream} has {len(stream.consumers)} registered consumers; deregister them, or delete it with "
-            f"EnforceConsumerDeletion."
+            f"Stream {stream} has {len(stream.consumers)} registered consumers; deregister them, or delete "
+            f"it with EnforceConsumerDeletion."
         )
     stream.begin("DELETING", now + account.settings.status_delay)
 
@@ -104,8 +104,8 @@ def increase_retention(account: Account, request: requests.IncreaseStreamRetenti
     _check_retention(request.RetentionPeriodHours)
     if request.RetentionPeriodHours < stream.retention_hours:
         raise invalid(
-            f"Requested retention period ({request.RetentionPeriodHours} hours) for stream {stream.name} can not be "
-            f"shorter than existing retention period ({stream.retention_hours} hours). Use "
+            f"Requested retention period ({request.RetentionPeriodHours} hours) for stream {stream.name} can "
+            f"not be shorter than existing retention period ({stream.retention_hours} hours). Use "
             f"DecreaseRetentionPeriod API."
         )
     stream.retain(request.RetentionPeriodHours, now)
@@ -119,8 +119,8 @@ def decrease_retention(account: Account, request: requests.DecreaseStreamRetenti
     _check_retention(request.RetentionPeriodHours)
     if request.RetentionPeriodHours > stream.retention_hours:
         raise invalid(
-            f"Requested retention period ({request.RetentionPeriodHours} hours) for stream {stream.name} can not be "
-            f"longer than existing retention period ({stream.retention_hours} hours). Use "
+            f"Requested retention period ({request.RetentionPeriodHours} hours) for stream {stream.name} can "
+            f"not be longer than existing retention period ({stream.retention_hours} hours). Use "
             f"IncreaseRetentionPeriod API."
         )
     stream.retain(request.RetentionPeriodHours, now)
@@ -241,8 +241,10 @@ def _open_provisioned_shards(streams: list[Stream]) -> int:
 
 
 def _check_retention(hours: int) -> None:
-    if not limits.RETENTION_MIN_HOURS <= hours <= limits.RETENTION_MAX_HOURS:
-        raise invalid(
-            f"RetentionPeriodHours {hours} is out of range: {limits.RETENTION_MIN_HOURS} to "
-            f"{limits.RETENTION_MAX_HOURS} hours."
-        )
+    requested = f"Requested retention period ({hours} hours)"
+    if hours < limits.RETENTION_MIN_HOURS:
+        least = f"Minimum allowed retention period is {limits.RETENTION_MIN_HOURS} hours."
+        raise invalid(f"{least} {requested} is too short.")
+    if hours > limits.RETENTION_MAX_HOURS:
+        most = f"Maximum allowed retention period is {limits.RETENTION_MAX_HOURS} hours."
+        raise invalid(f"{most} {requested} is too long.")

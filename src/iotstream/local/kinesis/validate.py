@@ -10,7 +10,8 @@ import msgspec
 from iotstream.local.kinesis.errors import KinesisError, validation
 from iotstream.local.kinesis.registry import operations
 
-_PATH: Final = re.compile(r" - at `\$?(.*?)`$")
+_PATH: Final = re.compile(r" - at `(?:key` in `)?\$?(.*?)`$")
+_SHOWN_CHARACTERS: Final = 300
 _CONSTRAINTS: Final = (
     (re.compile(r"Object missing required field `(\w+)`"), "Member must not be null"),
     (re.compile(r"Expected `(?:str|bytes|array|object)` of length >= (\d+)"), "greater than"),
@@ -78,7 +79,8 @@ def _constraint(match: re.Match[str], words: str, path: str, values: Any) -> Kin
         words += match.group(1)
     value = "null" if missing else _shown(path, values)
     return validation(
-        f"1 validation error detected: Value {value} at '{_service_path(path)}' failed to satisfy constraint: {words}"
+        f"1 validation error detected: Value {value} at '{_service_path(path)}' failed to satisfy "
+        f"constraint: {words}"
     )
 
 
@@ -88,7 +90,7 @@ def _shown(path: str, values: Any) -> str:
             values = values[name] if name else values[int(index)]
         except (KeyError, IndexError, TypeError):
             break
-    return f"'{values}'" if isinstance(values, str | int | float) else "'...'"
+    return f"'{str(values)[:_SHOWN_CHARACTERS]}'" if isinstance(values, str | int | float) else "'...'"
 
 
 def _service_path(path: str) -> str:
