@@ -1,0 +1,62 @@
+# Everything starts here: `make` prints what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The uv that is in the lock file: it installs the rest as locked.
+UV_VERSION := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
+# Given on, for example: make test ARGS="tests/test_settings.py -x", make demo ARGS="--devices 50 --seed 7"
+ARGS ?=
+
+.PHONY: help
+help: ## Print this help
+	@echo 'iotstream: from devices to SQL. Targets:'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  ARGS="…" is passed on by demo, local, test and bench; PYTHON=… chooses the interpreter for setup.'
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Create .venv with everything as locked (quick when it is there)
+
+$(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "iotstream needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make setup PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
+	@VIRTUAL_ENV= $(BIN)/uv sync --locked --all-extras --quiet
+	@scripts/install-mosquitto
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Run the whole pipeline on this machine and write a report (under a minute)
+	@$(BIN)/iotstream demo $(ARGS)
+
+.PHONY: local
+local: setup ## Run the local stack in the foreground; its variables go to .local/env
+	@mkdir -p .local
+	@$(BIN)/iotstream local --env-file .local/env --dir .local/stack $(ARGS)
+
+.PHONY: test
+test: lint ## Lint, types and all tests
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff (rules and format) and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+.PHONY: bench
+bench: setup ## Benchmarks side by side with the alternatives
+	@$(BIN)/pytest benchmarks -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
+	  --benchmark-only --benchmark-group-by=group --benchmark-columns=min,median,ops,rounds $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was made here, .venv too
+	@rm -rf $(VENV) .local iotstream-demo .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	@find src tests handlers benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
