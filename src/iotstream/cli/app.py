@@ -1,0 +1,20 @@
+"""The commands and their order. Each is a module of its own that imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from iotstream.cli.schema import schema
+from iotstream.cli.version import version
+
+app = typer.Typer(
+    name="iotstream",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From devices to SQL: MQTT, Kinesis, validated columns, Timestream, Parquet.",
+)
+app.add_typer(schema, name="schema")
+app.command()(version)
