@@ -14,7 +14,7 @@ PREFIX = "IOTSTREAM_"
 
 STREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 TIMESTREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,256}")
-_URI = re.compile(r"(s3|gs|az)://[^/\s]+(/\S*)?|file:///.*")
+_URI = re.compile(r"s3://[^/\s]+(/\S*)?|file:///.*")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -43,7 +43,7 @@ ANY = Rule(words="text", holds=lambda _: True)
 PATH = Rule(words="a path, or empty", holds=lambda _: True)
 SECONDS = Rule(words="seconds, a number above 0", holds=lambda value: 0 < value < math.inf)
 FLAG = Rule(words="true or false", holds=lambda _: True)
-LOCATION = matching(_URI, "s3://bucket/prefix or file:///directory (gs:// and az:// work too)", empty=True)
+LOCATION = matching(_URI, "s3://bucket/prefix or file:///directory", empty=True)
 
 
 def setting(default: Any, about: str, rule: Rule, *, path: bool = False) -> Any:
