@@ -223,7 +223,14 @@ class PythonDecoder:
     def _assemble(self, columns: list[pa.Array], work: _Work, offset: int) -> Decoded:
         work.slow.sort(key=lambda one: one[:2])
         rejects = Rejects(
-            Reject(record + offset, number, *outcome.fault, outcome.field, outcome.payload)
+            Reject(
+                record + offset,
+                number,
+                outcome.fault.reason,
+                outcome.field,
+                outcome.fault.detail,
+                outcome.payload,
+            )
             for record, number, outcome in work.slow
             if isinstance(outcome, Bad)
         )

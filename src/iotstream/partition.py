@@ -1,0 +1,82 @@
+"""Rows to output partitions by event time, UTC: `dt=YYYY-MM-DD/hour=HH`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from iotstream.position import Span
+
+HOUR_MS = 3_600_000
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Partition(NamedTuple):
+    """One hour's rows.
+
+    Attributes:
+        path: `dt=YYYY-MM-DD/hour=HH`.
+        data: its rows, in input order.
+    """
+
+    path: str
+    data: pa.Table
+
+
+def split(data: pa.Table, time_column: str) -> Iterator[Partition]:
+    """The partitions of a table, in the order of time; the rows of each keep their order.
+
+    Rows are sorted by hour once, and not at all where they are in order already; the partitions are
+    then slices without a copy.
+
+    Args:
+        data: the rows; `time_column` is `timestamp[ms, UTC]`.
+        time_column: the column of the event time.
+    """
+    if not data.num_rows:
+        return
+    hours = _hours(data[time_column])
+    runs = _runs(hours)
+    if any(later.hour <= earlier.hour for earlier, later in itertools.pairwise(runs)):
+        order = pc.sort_indices(hours)  # it is stable
+        data, runs = data.take(order), _runs(hours.take(order))
+    for run in runs:
+        yield Partition(partition_path(run.hour), data.slice(run.start, run.length))
+
+
+def partition_path(hour: int) -> str:
+    """`dt=YYYY-MM-DD/hour=HH` of an hour since the epoch."""
+    time = _EPOCH + dt.timedelta(hours=hour)
+    return f"dt={time.date().isoformat()}/hour={time.hour:02}"
+
+
+def object_key(path: str, span: Span) -> str:
+    """The key of a partition's object, from the span's position: a replay finds it there already."""
+    return f"data/{path}/{span}.parquet"
+
+
+class _Run(NamedTuple):
+    hour: int
+    start: int
+    length: int
+
+
+def _hours(times: pa.ChunkedArray) -> pa.Int64Array:
+    # Flooring, which integer division does not do before 1970.
+    floored = pc.floor_temporal(times.combine_chunks(), unit="hour")
+    return pc.divide(pc.cast(floored, pa.int64()), HOUR_MS)
+
+
+def _runs(hours: pa.Int64Array) -> list[_Run]:
+    encoded = pc.run_end_encode(hours)
+    ends = encoded.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    return [
+        _Run(hour, start, end - start)
+        for hour, start, end in zip(encoded.values.to_pylist(), starts, ends, strict=True)
+    ]

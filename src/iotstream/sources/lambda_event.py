@@ -1,0 +1,72 @@
+"""A Lambda event of a Kinesis event source mapping: event → `RawBatch`, `Progress` → the answer.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html,
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from iotstream.pipeline import Progress
+from iotstream.records import RawBatch
+
+
+def raw_batches(event: Mapping[str, Any]) -> list[RawBatch]:
+    """The records of an event, a batch for each shard, in the event's order.
+
+    Lambda's events hold one shard's records; hand-made ones may hold several.
+
+    Args:
+        event: as the managed runtime has parsed it.
+
+    Raises:
+        ValueError: it is not a Kinesis event; the message names what is missing.
+    """
+    records = event.get("Records")
+    if not isinstance(records, list):
+        raise ValueError('not an event of a Kinesis event source mapping: no list "Records"')  # noqa: TRY004
+    if not records:
+        return []
+    try:
+        # An event's id is its shard and its sequence number, with a colon between.
+        shards = [record["eventID"].partition(":")[0] for record in records]
+        if len(set(shards)) == 1:
+            return [_raw_batch(records, shards[0])]
+        groups = {shard: [r for r, s in zip(records, shards, strict=True) if s == shard] for shard in shards}
+        return [_raw_batch(group, shard) for shard, group in groups.items()]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an event of a Kinesis event source mapping: {error!r} in a record") from error
+
+
+def _raw_batch(records: Sequence[Mapping[str, Any]], shard_id: str) -> RawBatch:
+    kinesis = [record["kinesis"] for record in records]
+    return RawBatch(
+        payloads=[a2b_base64(one["data"]) for one in kinesis],
+        sequence_numbers=[one["sequenceNumber"] for one in kinesis],
+        # Seconds with a fraction of milliseconds.
+        arrival_ms=pa.array(
+            [round(one["approximateArrivalTimestamp"] * 1000) for one in kinesis], pa.int64()
+        ),
+        stream=records[0]["eventSourceARN"].rpartition("/")[2],
+        shard_id=shard_id,
+    )
+
+
+def failures(progress: Sequence[Progress]) -> dict[str, list[dict[str, str]]]:
+    """The answer of a handler: for each shard that is not done, the first record that is not.
+
+    Lambda checkpoints before the lowest sequence number reported, and sends everything from it on
+    again. Of a KPL aggregate only the Kinesis record itself can be named.
+    """
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": str(one.pending.sequence_number)}
+            for one in progress
+            if one.pending is not None
+        ]
+    }
