@@ -47,6 +47,8 @@ def configuration(*, port: int, server: ClientFiles, acl: Path, user: str) -> st
             "use_identity_as_username true",
             "use_username_as_clientid true",
             "max_qos 1",
+            # Else acknowledgements wait for the peer: 40 ms each.
+            "set_tcp_nodelay true",
             "allow_anonymous false",
             f"acl_file {acl}",
             # Without it root's mosquitto becomes another user, who cannot read the keys.
