@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -47,9 +47,8 @@ class GetRecordsResult(msgspec.Struct, omit_defaults=True):
 @operation
 def put_record(account: Account, request: requests.PutRecord, now: float) -> dict[str, str]:
     """Write one record."""
-    stream = _writable(account, request, now)
-    size = _size(stream, request, "data")
-    written = _write(account, stream, request, size, now)
+    stream = _usable(account, request, now)
+    written = _write(account, stream, _place(stream, request, "data"), now)
     if written.ErrorCode is not None:
         raise KinesisError(written.ErrorCode, written.ErrorMessage or "")
     assert written.ShardId is not None
@@ -61,13 +60,16 @@ def put_record(account: Account, request: requests.PutRecord, now: float) -> dic
 @operation
 def put_records(account: Account, request: requests.PutRecords, now: float) -> PutRecordsResult:
     """Write records; each succeeds or fails by itself."""
-    stream = _writable(account, request, now)
-    entries = request.Records
-    sizes = [_size(stream, entry, f"records.{n}.member.data") for n, entry in enumerate(entries, 1)]
-    if sum(sizes) > limits.PUT_RECORDS_MAX_BYTES:
+    stream = _usable(account, request, now)
+    # All are looked at before the first is written: a wrong one refuses the whole call.
+    placed = [
+        _place(stream, entry, f"records.{number}.member.data")
+        for number, entry in enumerate(request.Records, 1)
+    ]
+    if sum(record.size for record in placed) > limits.PUT_RECORDS_MAX_BYTES:
         raise invalid(f"Records size exceeds {limits.PUT_RECORDS_MAX_BYTES // limits.MIB} MB limit")
     write = _write_or_fail if account.faults.strike_records else _write
-    written = [write(account, stream, entry, size, now) for entry, size in zip(entries, sizes, strict=True)]
+    written = [write(account, stream, record, now) for record in placed]
     failed = sum(outcome.ErrorCode is not None for outcome in written)
     return PutRecordsResult(failed, written, "KMS" if stream.key_id else None)
 
@@ -75,7 +77,7 @@ def put_records(account: Account, request: requests.PutRecords, now: float) -> P
 @operation
 def get_shard_iterator(account: Account, request: requests.GetShardIterator, now: float) -> dict[str, str]:
     """Where to start reading a shard."""
-    stream = _readable(account, request, now)
+    stream = _usable(account, request, now)
     shard = stream.shard(request.ShardId)
     if account.settings.limits and not shard.iterator_calls.take(1, now):
         raise throttled(_rate_exceeded(stream, shard))
@@ -141,52 +143,51 @@ def millis_behind(shard: Shard, position: int, records: list[Record], now: float
     return max(1, int((now - since) * 1000))
 
 
-def _writable(account: Account, request: NamesStream, now: float) -> Stream:
+def _usable(account: Account, request: NamesStream, now: float) -> Stream:
     stream = account.stream_of(request, now)
     if stream.status(now) == "CREATING":
         raise not_found(f"Stream {stream} not found.")
     return stream
 
 
-_readable = _writable
+class _Placed(NamedTuple):
+    """A record with its size against throughput and the shard that its key leads to."""
+
+    data: bytes
+    partition_key: str
+    size: int
+    shard: Shard
 
 
-def _size(stream: Stream, entry: requests.PutRecord | requests.PutRecordsEntry, member: str) -> int:
-    size = len(entry.Data) + len(entry.PartitionKey.encode())
+def _place(stream: Stream, entry: requests.PutRecord | requests.PutRecordsEntry, member: str) -> _Placed:
+    data, partition_key, explicit = entry.Data, entry.PartitionKey, entry.ExplicitHashKey
+    size = len(data) + len(partition_key.encode())
     if size > stream.max_record_bytes:
         raise validation(
             f"1 validation error detected: Value at '{member}' failed to satisfy constraint: "
             f"Member must have length less than or equal to {stream.max_record_bytes}"
         )
-    return size
+    key = hash_key(partition_key) if explicit is None else _explicit(explicit)
+    return _Placed(data, partition_key, size, stream.route(key))
 
 
-def _write(
-    account: Account,
-    stream: Stream,
-    entry: requests.PutRecord | requests.PutRecordsEntry,
-    size: int,
-    now: float,
-) -> Written:
-    key = hash_key(entry.PartitionKey) if entry.ExplicitHashKey is None else _explicit(entry.ExplicitHashKey)
-    shard = stream.route(key)
-    if account.settings.limits and not shard.admit(size, now):
+def _write(account: Account, stream: Stream, record: _Placed, now: float) -> Written:
+    shard = record.shard
+    if account.settings.limits and not shard.admit(record.size, now):
         return Written(ErrorCode=THROUGHPUT_EXCEEDED, ErrorMessage=_rate_exceeded(stream, shard))
     encryption = "KMS" if stream.key_id else None
-    return Written(shard.append(entry.Data, entry.PartitionKey, size, now, encryption), shard.shard_id)
+    number = shard.append(record.data, record.partition_key, record.size, now, encryption)
+    return Written(number, shard.shard_id)
 
 
-def _write_or_fail(
-    account: Account, stream: Stream, entry: requests.PutRecordsEntry, size: int, now: float
-) -> Written:
+def _write_or_fail(account: Account, stream: Stream, record: _Placed, now: float) -> Written:
     fault = account.faults.strike_record()
     if fault is None:
-        return _write(account, stream, entry, size, now)
+        return _write(account, stream, record, now)
     if fault.after:
-        _write(account, stream, entry, size, now)
-    return Written(
-        ErrorCode=fault.error.replace("InternalFailureException", "InternalFailure"), ErrorMessage=fault.text
-    )
+        _write(account, stream, record, now)
+    code = fault.error.replace("InternalFailureException", "InternalFailure")
+    return Written(ErrorCode=code, ErrorMessage=fault.text)
 
 
 def _explicit(explicit_hash_key: str) -> int:

@@ -58,6 +58,7 @@ class Push:
 
     subscription: Subscription
     codec: Codec
+    status: int = 200
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def headers(self) -> list[tuple[str, str]]:
@@ -68,9 +69,9 @@ class Push:
         """The message with which the stream begins."""
         return event("initial-response", self.codec.content_type, self.codec.encode({}))
 
-    def next_message(self, now: float) -> bytes | None:
+    def next_message(self, kinesis: Kinesis) -> bytes | None:
         """The next event's message, or None while there is none."""
-        pushed = self.subscription.poll(now)
+        pushed = kinesis.poll(self.subscription)
         if pushed is None:
             return None
         return event("SubscribeToShardEvent", self.codec.content_type, self.codec.encode(pushed))
@@ -105,8 +106,10 @@ class Door:
         """Answer a request; never raises."""
         if request.path.startswith(ADMIN_PREFIX):
             return self._administer(request)
-        if request.method != "POST":
+        if request.method == "GET":
             return Reply(body=b'{"name":"kinesis","status":"ok"}')
+        if request.method != "POST":
+            return Reply(status=405)
         codec = codec_for(request.headers.get("content-type", ""))
         try:
             return self._call(request, codec)

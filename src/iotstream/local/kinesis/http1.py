@@ -100,6 +100,7 @@ class Http1:
         )
         self._body = []
         answer = self._door.answer(request)
+        self._pusher.wake()
         if isinstance(answer, Hangup):
             self._wire.abort()
         elif isinstance(answer, Push):
@@ -107,7 +108,6 @@ class Http1:
         else:
             self._send_reply(answer)
             self._next_cycle()
-            self._pusher.wake()
 
     def _send_reply(self, reply: Reply) -> None:
         reason = HTTPStatus(reply.status).phrase
@@ -116,7 +116,7 @@ class Http1:
 
     def _start_push(self, push: Push) -> None:
         self._push = push
-        self._write(h11.Response(status_code=200, headers=push.headers(), reason="OK"))
+        self._write(h11.Response(status_code=push.status, headers=push.headers(), reason="OK"))
         self._pusher.add(self, push)
 
     def _next_cycle(self) -> None:

@@ -29,6 +29,7 @@ class _Exchange:
         self.body: list[bytes] = []
         self.size = 0
         self.waiting = bytearray()
+        self.sent = 0
         self.is_finished = False
         self.is_pushing = False
         self._connection = connection
@@ -100,22 +101,28 @@ class Http2:
 
     def flush(self, exchange: _Exchange) -> None:
         """Send what flow control allows of an exchange's answer."""
-        connection, stream_id = self._connection, exchange.stream_id
-        with memoryview(bytes(exchange.waiting)) as waiting:
-            sent = 0
-            while sent < len(waiting):
-                room = min(
-                    connection.local_flow_control_window(stream_id), connection.max_outbound_frame_size
-                )
-                if room <= 0:
-                    break
-                connection.send_data(stream_id, bytes(waiting[sent : sent + room]))
-                sent += room
-        del exchange.waiting[:sent]
-        if exchange.is_finished and not exchange.waiting:
-            connection.end_stream(stream_id)
-            self._exchanges.pop(stream_id, None)
+        try:
+            self._send_data(exchange)
+            if exchange.is_finished and not exchange.waiting:
+                self._connection.end_stream(exchange.stream_id)
+                self._exchanges.pop(exchange.stream_id, None)
+        except h2.exceptions.ProtocolError:
+            # The client has reset the stream, or has gone.
+            self._forget(exchange)
         self._send_out()
+
+    def _send_data(self, exchange: _Exchange) -> None:
+        connection, stream_id = self._connection, exchange.stream_id
+        with memoryview(exchange.waiting) as waiting:
+            while exchange.sent < len(waiting):
+                window = connection.local_flow_control_window(stream_id)
+                size = min(window, connection.max_outbound_frame_size, len(waiting) - exchange.sent)
+                if size <= 0:
+                    return
+                connection.send_data(stream_id, bytes(waiting[exchange.sent : exchange.sent + size]))
+                exchange.sent += size
+        exchange.waiting.clear()
+        exchange.sent = 0
 
     def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):
@@ -156,25 +163,30 @@ class Http2:
         answer = self._door.answer(
             Request(method=headers[":method"], path=headers[":path"], headers=headers, body=body)
         )
+        self._pusher.wake()
         if isinstance(answer, Hangup):
             self._wire.abort()
-        elif isinstance(answer, Push):
-            self._start_push(exchange, answer)
-        else:
-            self._reply(exchange, answer)
-            self._pusher.wake()
+        elif self._send_head(exchange, answer):
+            self._send_body(exchange, answer)
 
-    def _reply(self, exchange: _Exchange, reply: Reply) -> None:
-        headers = [(":status", str(reply.status)), *reply.headers()]
-        self._connection.send_headers(exchange.stream_id, headers)
-        exchange.waiting += reply.body
+    def _send_head(self, exchange: _Exchange, answer: Reply | Push) -> bool:
+        headers = [(":status", str(answer.status)), *answer.headers()]
+        try:
+            self._connection.send_headers(exchange.stream_id, headers)
+        except h2.exceptions.ProtocolError:
+            # The client has reset the stream already.
+            self._forget(exchange)
+            return False
+        return True
+
+    def _send_body(self, exchange: _Exchange, answer: Reply | Push) -> None:
+        if isinstance(answer, Push):
+            exchange.is_pushing = True
+            self._pusher.add(exchange, answer)
+            return
+        exchange.waiting += answer.body
         exchange.is_finished = True
         self.flush(exchange)
-
-    def _start_push(self, exchange: _Exchange, push: Push) -> None:
-        self._connection.send_headers(exchange.stream_id, [(":status", "200"), *push.headers()])
-        exchange.is_pushing = True
-        self._pusher.add(exchange, push)
 
     def _forget(self, exchange: _Exchange | None) -> None:
         if exchange is not None:

@@ -85,15 +85,14 @@ class Pusher:
 
     def _run(self) -> None:
         self._timer = None
-        now = self._kinesis.now()
         for channel, push in list(self._pushes.items()):
-            self._serve(channel, push, now)
+            self._serve(channel, push)
         if self._pushes:
             self._schedule(IDLE_S)
 
-    def _serve(self, channel: Channel, push: Push, now: float) -> None:
+    def _serve(self, channel: Channel, push: Push) -> None:
         while channel.is_ready():
-            message = push.next_message(now)
+            message = push.next_message(self._kinesis)
             if message is None:
                 break
             channel.send(message)

@@ -13,7 +13,7 @@ import msgspec
 from iotstream.local.kinesis import consumers, data, fanout, reshard, streams, tags  # noqa: F401
 from iotstream.local.kinesis.account import Account, Settings
 from iotstream.local.kinesis.errors import KinesisError
-from iotstream.local.kinesis.fanout import Subscription
+from iotstream.local.kinesis.fanout import SubscribeToShardEvent, Subscription
 from iotstream.local.kinesis.registry import operations
 from iotstream.local.kinesis.validate import parse
 
@@ -67,6 +67,11 @@ class Kinesis:
         subscription = self.handle("SubscribeToShard", parse("SubscribeToShard", dict(request)))
         assert isinstance(subscription, Subscription)
         return subscription
+
+    def poll(self, subscription: Subscription) -> SubscribeToShardEvent | None:
+        """The next event of a subscription, or None while there is nothing to say."""
+        with self._lock:
+            return subscription.poll(self.now())
 
     def handle(self, operation: str, request: msgspec.Struct) -> Any:
         """Do one operation whose request has been parsed; the answer may hold Structs.
