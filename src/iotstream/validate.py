@@ -25,7 +25,7 @@ def suspects(columns: Sequence[pa.Array], schema: Schema, arrival_ms: pa.Int64Ar
     rows: set[int] = set()
     for one, column in zip(schema.fields, columns, strict=True):
         for broken in _broken(one, column, schema.limits, arrival_ms):
-            rows.update(pc.indices_nonzero(pc.fill_null(broken, value=False)).to_pylist())
+            rows.update(pc.indices_nonzero(broken.fill_null(False)).to_pylist())
     return rows
 
 

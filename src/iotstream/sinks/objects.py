@@ -120,7 +120,7 @@ def open_store(uri: str, *, backoff: Backoff, environ: Mapping[str, str] | None 
     """The store of that URI.
 
     Args:
-        uri: `s3://bucket/prefix`, `file:///directory`, or a directory's path.
+        uri: `s3://bucket/prefix` or `file:///directory`.
         backoff: between tries.
         environ: the SDK's variables; the process's own by default.
 
@@ -128,10 +128,9 @@ def open_store(uri: str, *, backoff: Backoff, environ: Mapping[str, str] | None 
         ConfigurationError: the URI is of no known kind, or names no bucket.
     """
     environ = os.environ if environ is None else environ
-    scheme, separator, rest = uri.partition("://")
-    if not separator or scheme == "file":
-        directory = rest if separator else uri
-        return Store(uri=uri, store=LocalStore(directory, mkdir=True), backoff=backoff)
+    scheme, _, rest = uri.partition("://")
+    if scheme == "file" and rest.startswith("/"):
+        return Store(uri=uri, store=LocalStore(rest, mkdir=True), backoff=backoff)
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise ConfigurationError(f"{uri!r} is no place for objects: s3://bucket/prefix or file:///directory")

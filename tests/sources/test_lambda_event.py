@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from iotstream.pipeline import Progress
+from iotstream.position import Position
+from iotstream.sources.lambda_event import failures, raw_batches
+from iotstream.testing import FIRST_SEQUENCE_NUMBER, SHARD_ID, kinesis_event
+
+EVENT = json.loads((Path(__file__).parent / "kinesis-event.json").read_text())
+
+
+def test_an_event_as_lambda_sends_it():
+    (raw,) = raw_batches(EVENT)
+    assert raw.payloads == [b"Hello, this is a test.", b"This is only a test."]
+    assert raw.sequence_numbers == [
+        "49590338271490256608559692538361571095921575989136588898",
+        "49590338271490256608559692540925702759324208523137515618",
+    ]
+    assert raw.arrival_ms.to_pylist() == [1545084650987, 1545084711166]
+    assert (raw.stream, raw.shard_id) == ("lambda-stream", "shardId-000000000006")
+
+
+def test_shards_apart():
+    one = kinesis_event([b"a", b"b"], arrival_ms=1)
+    two = kinesis_event([b"c"], arrival_ms=2, shard_id="shardId-000000000007")
+    mixed = {"Records": [one["Records"][0], *two["Records"], one["Records"][1]]}
+    batches = raw_batches(mixed)
+    assert [(raw.shard_id, raw.payloads) for raw in batches] == [
+        (SHARD_ID, [b"a", b"b"]),
+        ("shardId-000000000007", [b"c"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        ({}, "Records"),
+        ({"Records": 3}, "Records"),
+        ({"Records": [{"eventID": "a:1"}]}, "kinesis"),
+        ({"Records": [1]}, "int"),
+    ],
+)
+def test_anything_else_is_refused_by_name(event, named):
+    with pytest.raises(ValueError, match=f"not an event of a Kinesis event source mapping.*{named}"):
+        raw_batches(event)
+
+
+def test_no_records_are_nothing():
+    assert raw_batches({"Records": []}) == []
+
+
+def test_the_first_record_not_done_is_reported():
+    done = Progress(Position(5), None)
+    stopped = Progress(Position(FIRST_SEQUENCE_NUMBER), Position(FIRST_SEQUENCE_NUMBER + 1, 7))
+    assert failures([done]) == {"batchItemFailures": []}
+    assert failures([done, stopped]) == {
+        "batchItemFailures": [{"itemIdentifier": str(FIRST_SEQUENCE_NUMBER + 1)}]
+    }
