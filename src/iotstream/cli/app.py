@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from iotstream.cli.schema import schema
+from iotstream.cli.simulate import simulate
 from iotstream.cli.version import version
 
 app = typer.Typer(
@@ -16,5 +17,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="From devices to SQL: MQTT, Kinesis, validated columns, Timestream, Parquet.",
 )
+app.command()(simulate)
 app.add_typer(schema, name="schema")
 app.command()(version)
