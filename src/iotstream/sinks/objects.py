@@ -7,9 +7,10 @@ before, or a worker thought dead, wrote the same rows. S3 sees `If-None-Match: *
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -76,6 +77,15 @@ class Store:
 
     def put_new(self, objects: Iterable[Object]) -> int:
         """See `ObjectStore`. Bodies are taken from the iterable as room in flight allows."""
+        rest = iter(objects)
+        first, second = next(rest, None), next(rest, None)
+        if first is None:
+            return 0
+        if second is None:
+            return int(self._put(first))
+        return self._put_all(itertools.chain((first, second), rest))
+
+    def _put_all(self, objects: Iterator[Object]) -> int:
         there = 0
         with ThreadPoolExecutor(PUTS_AT_ONCE, thread_name_prefix="put") as pool:
             waiting: list[Future[bool]] = []
@@ -84,12 +94,11 @@ class Store:
                     if len(waiting) >= PUTS_AT_ONCE:
                         there += waiting.pop(0).result()
                     waiting.append(pool.submit(self._put, one))
-                there += sum(future.result() for future in waiting)
+                return there + sum(future.result() for future in waiting)
             except BaseException:
                 for future in waiting:
                     future.cancel()
                 raise
-        return there
 
     def _put(self, one: Object) -> bool:
         """Put it; whether it was there already."""
