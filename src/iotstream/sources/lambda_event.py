@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iotstream.pipeline import Progress
 from iotstream.records import RawBatch
@@ -45,13 +46,11 @@ def raw_batches(event: Mapping[str, Any]) -> list[RawBatch]:
 
 def _raw_batch(records: Sequence[Mapping[str, Any]], shard_id: str) -> RawBatch:
     kinesis = [record["kinesis"] for record in records]
+    arrival_s = pa.array([one["approximateArrivalTimestamp"] for one in kinesis], pa.float64())
     return RawBatch(
         payloads=[a2b_base64(one["data"]) for one in kinesis],
         sequence_numbers=[one["sequenceNumber"] for one in kinesis],
-        # Seconds with a fraction of milliseconds.
-        arrival_ms=pa.array(
-            [round(one["approximateArrivalTimestamp"] * 1000) for one in kinesis], pa.int64()
-        ),
+        arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
         stream=records[0]["eventSourceARN"].rpartition("/")[2],
         shard_id=shard_id,
     )
