@@ -20,13 +20,13 @@ class Stage:
         name: of the stage.
         count: items that came through it.
         note: in words, what the number says.
-        lost: items that went another way here (rejects), drawn apart.
+        rejected: whether these are items that went out of the flow; they are drawn in another colour.
     """
 
     name: str
     count: int
     note: str = ""
-    lost: int = 0
+    rejected: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,15 +91,15 @@ def _problems(data: ReportData) -> str:
 
 
 def _balance(data: ReportData) -> str:
-    """The stages as a funnel: a bar each, what was rejected in its own colour, and the numbers as text."""
-    most = max((stage.count + stage.lost for stage in data.stages), default=0) or 1
+    """The stages as a funnel: a bar each, rejects in their own colour, and the numbers as text."""
+    most = max((stage.count for stage in data.stages), default=0) or 1
     rows = []
     for stage in data.stages:
-        kept, lost = stage.count / most * 100, stage.lost / most * 100
+        kind = "lost" if stage.rejected else "kept"
+        bar = f'<span class="{kind}" style="width:{stage.count / most * 100:.2f}%"></span>'
         rows.append(
             f"<tr><th scope='row'>{escape(stage.name)}</th><td class='num'>{stage.count:,}</td>"
-            f'<td class="bar"><span class="kept" style="width:{kept:.2f}%"></span>'
-            f'<span class="lost" style="width:{lost:.2f}%"></span></td><td>{escape(stage.note)}</td></tr>'
+            f'<td class="bar">{bar}</td><td>{escape(stage.note)}</td></tr>'
         )
     head = "<tr><th scope='col'>stage</th><th scope='col' class='num'>items</th><th></th><th></th></tr>"
     table = f'<table class="balance"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
