@@ -1,0 +1,75 @@
+"""Signature Version 4 for POSTs of JSON, with the derived key kept for a day. Pure.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import NamedTuple
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+CONTENT_TYPE = "application/x-amz-json-1.0"
+
+
+class Credentials(NamedTuple):
+    """What requests are signed with; `token` is "" for long-term credentials."""
+
+    access_key: str
+    secret_key: str
+    token: str = ""
+
+
+class Signer:
+    """Signs requests of one service in one region.
+
+    Args:
+        region: the region's name.
+        service: the service's signing name.
+    """
+
+    def __init__(self, region: str, service: str) -> None:
+        self._region = region
+        self._service = service
+        self._cached: tuple[tuple[str, str], bytes] | None = None
+
+    def headers(
+        self, credentials: Credentials, *, host: str, path: str, operation: str, body: bytes, now: float
+    ) -> dict[str, str]:
+        """All headers of a signed POST but its length.
+
+        Args:
+            credentials: who asks.
+            host: as in the `Host` header: with the port where it isn't the scheme's own.
+            path: of the URL, percent-encoded; "/" at least.
+            operation: the value of `X-Amz-Target`.
+            body: as it is sent.
+            now: seconds since the epoch.
+        """
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        signed = {"content-type": CONTENT_TYPE, "host": host, "x-amz-date": moment}
+        if credentials.token:
+            signed["x-amz-security-token"] = credentials.token
+        signed["x-amz-target"] = operation
+        names = ";".join(signed)
+        lines = "\n".join(f"{name}:{value}" for name, value in signed.items())
+        digest = hashlib.sha256(body).hexdigest()
+        request = f"POST\n{path}\n\n{lines}\n\n{names}\n{digest}"
+        scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
+        text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = hmac.digest(self._key(credentials.secret_key, moment[:8]), text.encode(), "sha256").hex()
+        signed["authorization"] = (
+            f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature={signature}"
+        )
+        return signed
+
+    def _key(self, secret_key: str, day: str) -> bytes:
+        if self._cached is None or self._cached[0] != (secret_key, day):
+            key = f"AWS4{secret_key}".encode()
+            for part in (day, self._region, self._service, "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._cached = ((secret_key, day), key)
+        return self._cached[1]
