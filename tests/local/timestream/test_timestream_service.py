@@ -1,0 +1,330 @@
+"""The service by boto3, over HTTP."""
+
+import time
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from iotstream.local.process import ServiceProcess
+from iotstream.local.timestream.__main__ import serve
+from iotstream.local.timestream.service import Timestream
+
+NAMES = {"DatabaseName": "iot_timestream_db", "TableName": "iot_table"}
+SQL = 'SELECT * FROM "iot_timestream_db"."iot_table"'
+
+
+@pytest.fixture
+def service():
+    found = Timestream()
+    server = serve(found, 0)
+    yield found
+    server.shutdown()
+    server.server_close()
+    found.close()
+
+
+def client(service, name="timestream-write", **config):
+    return boto3.client(
+        name,
+        endpoint_url=f"http://{service.address}",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"max_attempts": 0}, **config),
+    )
+
+
+@pytest.fixture
+def write(service):
+    found = client(service, endpoint_discovery_enabled=False)
+    found.create_database(DatabaseName=NAMES["DatabaseName"])
+    found.create_table(**NAMES, RetentionProperties=retention(24, 365))
+    return found
+
+
+@pytest.fixture
+def ask(service):
+    found = client(service, "timestream-query", endpoint_discovery_enabled=False)
+
+    def run(sql, **settings):
+        answer = found.query(QueryString=sql, **settings)
+        names = [one["Name"] for one in answer["ColumnInfo"]]
+        return [
+            dict(zip(names, (one.get("ScalarValue") for one in row["Data"]), strict=True))
+            for row in answer["Rows"]
+        ]
+
+    run.client = found
+    return run
+
+
+def retention(hours, days):
+    return {"MemoryStoreRetentionPeriodInHours": hours, "MagneticStoreRetentionPeriodInDays": days}
+
+
+def now_ms(offset_s=0):
+    return round((time.time() + offset_s) * 1000)
+
+
+def record(device="d1", temperature="1.5", ms=None, **more):
+    return {
+        "Dimensions": [{"Name": "device_id", "Value": device}],
+        "MeasureName": "telemetry",
+        "MeasureValueType": "MULTI",
+        "MeasureValues": [{"Name": "temperature", "Value": temperature, "Type": "DOUBLE"}],
+        "Time": str(ms or now_ms()),
+        **more,
+    }
+
+
+def refused(write, *records, **more):
+    with pytest.raises(write.exceptions.RejectedRecordsException) as caught:
+        write.write_records(**NAMES, Records=list(records), **more)
+    return caught.value.response["RejectedRecords"]
+
+
+def test_write_and_query(write, ask):
+    ms = now_ms(-60)
+    answer = write.write_records(
+        **NAMES,
+        CommonAttributes={"MeasureName": "telemetry", "MeasureValueType": "MULTI", "Version": 5},
+        Records=[
+            {
+                "Dimensions": [{"Name": "device_id", "Value": "d'1"}],
+                "Time": str(ms),
+                "MeasureValues": [
+                    {"Name": "temperature", "Value": "23.5", "Type": "DOUBLE"},
+                    {"Name": "n", "Value": "-9223372036854775808", "Type": "BIGINT"},
+                    {"Name": "ok", "Value": "true", "Type": "BOOLEAN"},
+                    {"Name": "note", "Value": "ü", "Type": "VARCHAR"},
+                ],
+            }
+        ],
+    )
+    assert answer["RecordsIngested"] == {"Total": 1, "MemoryStore": 1, "MagneticStore": 0}
+    (row,) = ask(SQL + " WHERE time > ago(1h) LIMIT 10")
+    time_text = row.pop("time")
+    assert row == {
+        "device_id": "d'1",
+        "measure_name": "telemetry",
+        "temperature": "23.5",
+        "n": "-9223372036854775808",
+        "ok": "true",
+        "note": "ü",
+    }
+    assert len(time_text) == len("2024-12-19 10:30:00.000000000")
+    assert ask(SQL + " WHERE time > ago(30s)") == []
+
+
+def test_a_new_version_replaces_and_an_old_one_is_refused(write, ask):
+    ms = now_ms()
+    write.write_records(**NAMES, Records=[record(ms=ms, Version=2)])
+    write.write_records(**NAMES, Records=[record(ms=ms, Version=2)])  # the same again is no fault
+    (rejected,) = refused(write, record(ms=ms, temperature="9", Version=2))
+    assert (rejected["RecordIndex"], rejected["ExistingVersion"]) == (0, 2)
+    assert refused(write, record(ms=ms, temperature="9", Version=1))[0]["ExistingVersion"] == 2
+    write.write_records(**NAMES, Records=[record(ms=ms, temperature="9", Version=3)])
+    assert [row["temperature"] for row in ask(SQL)] == ["9.0"]
+
+
+def test_refused_records_are_named_and_the_others_are_written(write, ask):
+    rejected = refused(
+        write,
+        record("a"),
+        record("b", ms=now_ms(-25 * 3600)),
+        record("c", ms=now_ms(16 * 60)),
+        record("d", temperature="warm"),
+        record("e", temperature="NaN"),
+        record(""),
+        record("g"),
+    )
+    assert [one["RecordIndex"] for one in rejected] == [1, 2, 3, 4, 5]
+    assert sorted(row["device_id"] for row in ask(SQL)) == ["a", "g"]
+
+
+def test_magnetic_writes_take_old_points(write, ask):
+    write.update_table(
+        **NAMES,
+        RetentionProperties=retention(1, 36500),
+        MagneticStoreWriteProperties={"EnableMagneticStoreWrites": True},
+    )
+    answer = write.write_records(**NAMES, Records=[record(ms=1_594_598_735_773)])
+    assert answer["RecordsIngested"] == {"Total": 1, "MemoryStore": 0, "MagneticStore": 1}
+    assert ask(SQL)[0]["time"] == "2020-07-13 00:05:35.773000000"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"Dimensions": []}, "dimension"),
+        ({"Dimensions": [{"Name": "x" * 61, "Value": "v"}]}, "60 bytes"),
+        ({"Dimensions": [{"Name": f"d{n}", "Value": "v"} for n in range(129)]}, "128"),
+        ({"Dimensions": [{"Name": "x", "Value": "v" * 2048}]}, "2048"),
+        ({"Dimensions": [{"Name": "time", "Value": "v"}]}, "reserved"),
+        ({"Dimensions": [{"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]}, "twice"),
+        ({"MeasureValues": []}, "at least one"),
+        ({"MeasureValues": [{"Name": f"m{n}", "Value": "1", "Type": "DOUBLE"} for n in range(257)]}, "256"),
+        ({"MeasureValues": [{"Name": "m", "Value": "1.5", "Type": "BIGINT"}]}, "BIGINT"),
+        ({"MeasureValues": [{"Name": "m", "Value": "yes", "Type": "BOOLEAN"}]}, "BOOLEAN"),
+        ({"MeasureValues": [{"Name": "device_id", "Value": "1", "Type": "DOUBLE"}]}, "dimension"),
+        ({"MeasureValue": "1"}, "MULTI"),
+        ({"MeasureName": "m" * 257}, "256"),
+        ({"Time": "soon"}, "whole number"),
+        ({"Time": "0"}, "retention"),
+    ],
+    ids=str,
+)
+def test_what_a_record_may_be(write, change, reason):
+    (rejected,) = refused(write, {**record(), **change})
+    assert reason in rejected["Reason"]
+
+
+def test_a_measure_keeps_its_type(write):
+    write.write_records(**NAMES, Records=[record()])
+    wrong = record(MeasureValues=[{"Name": "temperature", "Value": "x", "Type": "VARCHAR"}])
+    assert "DOUBLE" in refused(write, wrong)[0]["Reason"]
+
+
+def test_a_record_does_not_repeat_what_is_common(write):
+    common = {"Dimensions": [{"Name": "device_id", "Value": "d"}]}
+    assert "common" in refused(write, record(), CommonAttributes=common)[0]["Reason"]
+
+
+def test_a_hundred_records_a_call(service, write):
+    from iotstream.local.timestream.errors import ServiceError
+
+    write.write_records(**NAMES, Records=[record(str(n)) for n in range(100)])
+    # boto3 would not send them.
+    with pytest.raises(ServiceError, match="101 records"):
+        service.call("WriteRecords", {**NAMES, "Records": [record(str(n)) for n in range(101)]}, time.time())
+
+
+def test_what_is_not_there(write):
+    with pytest.raises(write.exceptions.ResourceNotFoundException, match="nothing"):
+        write.write_records(DatabaseName=NAMES["DatabaseName"], TableName="nothing", Records=[record()])
+    with pytest.raises(write.exceptions.ConflictException):
+        write.create_database(DatabaseName=NAMES["DatabaseName"])
+
+
+def test_endpoint_discovery(service, write):
+    # A client that discovers calls DescribeEndpoints first, and then the address it is given.
+    assert client(service).describe_endpoints()["Endpoints"][0]["Address"] == service.address
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT count(*) AS n FROM T", [{"n": "4"}]),
+        (
+            "SELECT device_id, avg(temperature) AS t FROM T GROUP BY device_id ORDER BY 1",
+            [{"device_id": "a", "t": "2.0"}, {"device_id": "b", "t": "5.0"}],
+        ),
+        (
+            "SELECT max(temperature) AS t FROM T WHERE device_id = 'a' AND time BETWEEN ago(2h) AND now()",
+            [{"t": "3.0"}],
+        ),
+        ("SELECT count(DISTINCT bin(time, 1d)) <= 2 AS ok FROM T", [{"ok": "true"}]),
+        (
+            "SELECT bin(from_iso8601_timestamp('2024-12-19T10:31:59Z'), 1m) AS t FROM T LIMIT 1",
+            [{"t": "2024-12-19 10:31:00.000000000"}],
+        ),
+        (
+            "SELECT to_milliseconds(from_milliseconds(1734604200123)) AS ms FROM T LIMIT 1",
+            [{"ms": "1734604200123"}],
+        ),
+        (
+            "SELECT date_trunc('hour', from_iso8601_timestamp('2024-12-19T10:31:59Z')) AS h FROM T LIMIT 1",
+            [{"h": "2024-12-19 10:00:00.000000000"}],
+        ),
+        ("WITH x AS (SELECT * FROM T) SELECT count(*) AS n FROM x WHERE temperature > 2", [{"n": "2"}]),
+        ("SELECT '1h' AS text FROM T LIMIT 1", [{"text": "1h"}]),
+    ],
+)
+def test_queries(write, ask, sql, expected):
+    write.write_records(
+        **NAMES,
+        Records=[
+            record("a", "1", now_ms(-10)),
+            record("a", "3", now_ms(-20)),
+            record("a", "2", now_ms(-30)),
+            record("b", "5", now_ms(-40)),
+        ],
+    )
+    assert ask(sql.replace(" T", ' "iot_timestream_db"."iot_table"')) == expected
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM iot_timestream_db LIMIT 10",
+        "DROP TABLE iot_timestream_db.iot_table",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT 1; SELECT 2",
+        "SELECT nothing FROM iot_timestream_db.iot_table",
+        "nonsense",
+        "COPY iot_timestream_db.iot_table TO '/tmp/x'",
+        "SELECT bin(time) FROM iot_timestream_db.iot_table",
+    ],
+)
+def test_what_can_not_be_answered_says_why(write, ask, sql):
+    with pytest.raises(ask.client.exceptions.ValidationException) as caught:
+        ask(sql)
+    assert len(caught.value.response["Error"]["Message"]) > 10
+
+
+def test_results_come_in_pages(write, ask):
+    write.write_records(**NAMES, Records=[record(str(n)) for n in range(25)])
+    pages = ask.client.get_paginator("query").paginate(QueryString=SQL, PaginationConfig={"PageSize": 10})
+    assert [len(page["Rows"]) for page in pages] == [10, 10, 5]
+
+
+def test_faults(service, write):
+    from iotstream.local.timestream.faults import Fault
+
+    service.faults.add(Fault(operation="WriteRecords", kind="throttle", times=1))
+    with pytest.raises(write.exceptions.ThrottlingException):
+        write.write_records(**NAMES, Records=[record()])
+    write.write_records(**NAMES, Records=[record()])
+    service.faults.add(Fault(operation="WriteRecords", kind="internal"))
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            write.write_records(**NAMES, Records=[record()])
+
+
+def test_the_state_outlives_the_program(tmp_path):
+    arguments = [
+        "--directory",
+        str(tmp_path),
+        "--database",
+        "db_one",
+        "--table",
+        "t_one",
+        "--memory-hours",
+        "24",
+    ]
+    names = {"DatabaseName": "db_one", "TableName": "t_one"}
+    ms = now_ms()
+    for run in range(2):
+        process = ServiceProcess("iotstream.local.timestream", arguments)
+        try:
+            settings = {
+                "endpoint_url": f"http://127.0.0.1:{process.port}",
+                "region_name": "us-east-1",
+                "aws_access_key_id": "x",
+                "aws_secret_access_key": "x",
+                "config": Config(endpoint_discovery_enabled=False),
+            }
+            if run == 0:
+                boto3.client("timestream-write", **settings).write_records(
+                    **names, Records=[record(ms=ms, Version=7)]
+                )
+            else:
+                query = boto3.client("timestream-query", **settings)
+                assert len(query.query(QueryString="SELECT * FROM db_one.t_one")["Rows"]) == 1
+                write = boto3.client("timestream-write", **settings)
+                with pytest.raises(write.exceptions.RejectedRecordsException):
+                    write.write_records(**names, Records=[record(ms=ms, temperature="2", Version=7)])
+        finally:
+            assert process.stop() == 0
