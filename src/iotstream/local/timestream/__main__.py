@@ -85,9 +85,14 @@ def _create(service: Timestream, arguments: argparse.Namespace) -> None:
                 raise
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 256
+    """A client opens many connections at once; one that finds no place waits for a second and more."""
+
+
 def serve(service: Timestream, port: int) -> ThreadingHTTPServer:
     """Serve on 127.0.0.1; its thread runs until `shutdown`."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(service))
+    server = _Server(("127.0.0.1", port), _handler(service))
     server.daemon_threads = True
     service.address = f"127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
