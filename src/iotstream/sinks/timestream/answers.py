@@ -94,6 +94,20 @@ class Answer(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
 
 
+class Refusal(NamedTuple):
+    """A point that the service did not write.
+
+    Attributes:
+        point: its index among all points.
+        reason: the service's words.
+        existing_version: of the record that is there already; None if that is not the reason.
+    """
+
+    point: int
+    reason: str
+    existing_version: int | None = None
+
+
 DONE = Answer(Kind.DONE)
 
 

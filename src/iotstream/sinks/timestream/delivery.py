@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from typing import NamedTuple
 
 from iotstream.errors import SinkUnavailable
 from iotstream.retry import Backoff
-from iotstream.sinks.timestream.answers import Answer, Kind
+from iotstream.sinks.timestream.answers import Answer, Kind, Refusal
 from iotstream.sinks.timestream.request import Body
 from iotstream.sinks.timestream.settings import TimestreamSettings
 
 PARKED = 4
 """Bodies held for each call in flight: those that wait for their next try take no call's place."""
-
-
-class Refusal(NamedTuple):
-    """A point that the service did not write.
-
-    Attributes:
-        point: its index among all points.
-        reason: the service's words.
-        existing_version: of the record that is there already; None if that is not the reason.
-    """
-
-    point: int
-    reason: str
-    existing_version: int | None = None
 
 
 class Delivery:

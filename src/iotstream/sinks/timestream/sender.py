@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from iotstream.errors import SinkUnavailable
 from iotstream.sinks.timestream.access import Access
+from iotstream.sinks.timestream.answers import Refusal
 from iotstream.sinks.timestream.client import Client
-from iotstream.sinks.timestream.delivery import Delivery, Refusal
+from iotstream.sinks.timestream.delivery import Delivery
 from iotstream.sinks.timestream.request import Body
 from iotstream.sinks.timestream.settings import TimestreamSettings
 

@@ -9,7 +9,7 @@ from typing import Any
 from iotstream.batch import Batch, Origin
 from iotstream.rejects import Reason, Reject, Rejects
 from iotstream.schema import Schema
-from iotstream.sinks.timestream.delivery import Refusal
+from iotstream.sinks.timestream.answers import Refusal
 from iotstream.sinks.timestream.mapping import Mapping
 from iotstream.sinks.timestream.points import Points, Refused, points_of, versions_of
 from iotstream.sinks.timestream.request import MAX_RECORDS, Target, bodies
