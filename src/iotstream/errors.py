@@ -6,6 +6,7 @@ Bad data is a value (see `iotstream.rejects`); a bad environment is an exception
     ├── ConfigurationError      a setting is wrong; names the key, the value and what is allowed
     │   └── SchemaError         the schema file is wrong
     ├── MissingDependencyError  an optional part is not installed; says how to get it
+    ├── QueryError              SQL that can't be answered; says why
     ├── SinkUnavailable         a sink stayed down past its deadline: nothing may be checkpointed
     └── LocalStackError         a program of the local stack did not start or ended early
 """
@@ -35,3 +36,7 @@ class SinkUnavailable(IotstreamError):  # noqa: N818 - the name is part of the p
 
 class LocalStackError(IotstreamError):
     """A program of the local stack did not start, or ended early. The message holds its last log lines."""
+
+
+class QueryError(IotstreamError):
+    """SQL that can't be answered. The message says why."""
