@@ -14,17 +14,14 @@ import asyncio
 import logging
 import os
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-import orjson
 
 from iotstream.errors import ConfigurationError
 from iotstream.local.event_source.mapping import EventSource
 from iotstream.local.event_source.settings import UNLIMITED, EventSourceSettings
 from iotstream.local.lambda_runtime import LambdaFunction
 from iotstream.local.process import announce, wait_for_stop
+from iotstream.local.stats import StatsServer
 
 
 def main() -> None:
@@ -49,13 +46,12 @@ def main() -> None:
             poll_s=arguments.poll,
         )
         source.start()
-        server = _stats_server(source, arguments.stats_port)
-        announce("event_source", port=server.server_address[1], settings=settings.shown())
+        server = StatsServer(source.stats, arguments.stats_port)
+        announce("event_source", port=server.port, settings=settings.shown())
         try:
             asyncio.run(_serve(source, watch_stdin=arguments.watch_stdin))
         finally:
-            server.shutdown()
-            server.server_close()
+            server.close()
             source.stop()
     if source.error is not None:
         sys.exit(f"the mapping has stopped: {source.error!r}")
@@ -121,25 +117,6 @@ def _function(arguments: argparse.Namespace) -> LambdaFunction:
 
 def _log(line: str) -> None:
     sys.stderr.write(line + "\n")
-
-
-def _stats_server(source: EventSource, port: int) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found = self.path == "/stats"
-            body = orjson.dumps(source.stats()) if found else b'{"error":"GET /stats"}'
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    return server
 
 
 if __name__ == "__main__":
