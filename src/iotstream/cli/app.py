@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from iotstream.cli.demo import demo
+from iotstream.cli.local import local
+from iotstream.cli.query import query
 from iotstream.cli.schema import schema
 from iotstream.cli.simulate import simulate
 from iotstream.cli.version import version
@@ -17,6 +20,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="From devices to SQL: MQTT, Kinesis, validated columns, Timestream, Parquet.",
 )
+app.command()(demo)
+app.command()(local)
 app.command()(simulate)
+app.command()(query)
 app.add_typer(schema, name="schema")
 app.command()(version)
