@@ -26,10 +26,12 @@ def done(body):
 class Server:
     """Answers by `script(body, number of the call)`: (status, document), a response, or an error: a reset.
 
-    Each call waits for `delay_s`; the first ones for `delays_s`.
+    Each call waits for `delay_s`; the first ones for `delays_s`. DescribeEndpoints answers `described`.
     """
 
-    def __init__(self):
+    def __init__(self, ssl_context=None):
+        self.described = error(400, "UnknownOperationException")
+        self.times_described = 0
         self.script = lambda body, number: done(body)
         self.bodies = []
         self.connections = set()
@@ -41,7 +43,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.url = self._run(self._start())
+        self.url = self._run(self._start(ssl_context))
 
     @property
     def records(self):
@@ -56,14 +58,15 @@ class Server:
     def _run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
-    async def _start(self):
+    async def _start(self, ssl_context):
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=ssl_context)
         await site.start()
-        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if ssl_context else "http"
+        return f"{scheme}://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
     async def _stop(self):
         # Handlers outlive clients that gave up on them.
@@ -74,6 +77,10 @@ class Server:
     async def _answer(self, request):
         data = await request.read()
         self._check_signature(request, data)
+        if request.headers["X-Amz-Target"] == "Timestream_20181101.DescribeEndpoints":
+            self.times_described += 1
+            return self._json(self.described)
+        assert request.headers["X-Amz-Target"] == "Timestream_20181101.WriteRecords"
         self.connections.add(request.transport.get_extra_info("peername"))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -87,10 +94,14 @@ class Server:
             if isinstance(answer, Exception):
                 request.transport.abort()
                 raise answer
-            status, document = answer
-            return web.json_response(document, status=status, content_type="application/x-amz-json-1.0")
+            return self._json(answer)
         finally:
             self.under_way -= 1
+
+    @staticmethod
+    def _json(answer):
+        status, document = answer
+        return web.json_response(document, status=status, content_type="application/x-amz-json-1.0")
 
     def _check_signature(self, request, data):
         given = request.headers["Authorization"]

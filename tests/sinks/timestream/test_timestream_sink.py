@@ -288,9 +288,8 @@ def test_after_an_error_the_sink_goes_on(make, server):
     with pytest.raises(SinkUnavailable):
         sink.write(batch_of(500))
     server.script = lambda body, number: done(body)
-    server.bodies.clear()
     assert len(sink.write(batch_of(500))) == 0
-    assert times(server.records) == list(range(500))
+    assert sink.points == 500
 
 
 def test_closing_ends_the_thread_and_closes_the_sink(make):

@@ -5,6 +5,7 @@ Of boto3 only botocore is needed, and of its client only the endpoint and `Descr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -41,9 +42,9 @@ class Access:
 def open_access(session: Any = None) -> Access:
     """What the environment and the SDK's files say.
 
-    Endpoints are discovered as the SDK does: not where an endpoint is configured
+    Endpoints are discovered by DescribeEndpoints, but not where one is configured
     (`AWS_ENDPOINT_URL_TIMESTREAM_WRITE`, `AWS_ENDPOINT_URL`, or `endpoint_url` in the profile), and not
-    if `AWS_ENABLE_ENDPOINT_DISCOVERY` is false.
+    if `AWS_ENABLE_ENDPOINT_DISCOVERY` (or botocore's `AWS_ENDPOINT_DISCOVERY_ENABLED`) is false.
 
     Args:
         session: a `botocore.session.Session`; None = a new one.
@@ -66,7 +67,7 @@ def open_access(session: Any = None) -> Access:
     try:
         client = session.create_client(SERVICE, config=config)
         provider = session.get_credentials()
-        discovery = str(session.get_config_variable("endpoint_discovery_enabled")).lower() != "false"
+        discovery = _discovery(session.get_config_variable("endpoint_discovery_enabled"))
         bundle = session.get_config_variable("ca_bundle") or get_cert_path(True)
     except BotoCoreError as error:
         raise ConfigurationError(f"Timestream: {error}{_advice(error)}") from error
@@ -83,6 +84,13 @@ def open_access(session: Any = None) -> Access:
         credentials=lambda: _freeze(provider),
         describe=(lambda: _describe(client)) if discovery and _is_regional(url) else None,
     )
+
+
+def _discovery(configured: object) -> bool:
+    # botocore reads another variable than the other SDKs:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoint-discovery.html
+    general = os.environ.get("AWS_ENABLE_ENDPOINT_DISCOVERY", "")
+    return "false" not in {general.strip().lower(), str(configured).strip().lower()}
 
 
 def _advice(error: Exception) -> str:

@@ -1,0 +1,150 @@
+"""Rows to Timestream: ours against what its users do: awswrangler, boto3, over one local server.
+
+    pytest benchmarks/bench_timestream.py --benchmark-enable -o python_files='bench_*.py' -s
+
+The server runs in another process. What counts is the client's CPU time a record, all threads of this
+process together: waiting for a local server says nothing about a remote one.
+"""
+
+import json
+import time
+
+import boto3
+import pytest
+
+import iotstream
+from iotstream.local.process import ServiceProcess
+from iotstream.pipeline import to_batch
+from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink
+from iotstream.sinks.timestream.mapping import Mapping
+from iotstream.sinks.timestream.points import points_of, versions_of
+from iotstream.sinks.timestream.request import Target, bodies
+from iotstream.testing import raw_batch
+
+ROWS, ROUNDS = 10_000, 5
+DATABASE, TABLE = "iot_timestream_db", "iot_table"
+SCHEMA = iotstream.Schema.load()
+cpu_us: dict[str, float] = {}
+
+
+@pytest.fixture(scope="module")
+def server():
+    program = ServiceProcess(
+        "iotstream.local.timestream",
+        ["--port", "0", "--database", DATABASE, "--table", TABLE, "--magnetic-writes"],
+    )
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_TIMESTREAM_WRITE", f"http://127.0.0.1:{program.port}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        yield f"http://127.0.0.1:{program.port}"
+    program.stop()
+
+
+@pytest.fixture(scope="module")
+def batch():
+    now = int(time.time() * 1000)
+    payloads = [
+        json.dumps(
+            {
+                "deviceId": f"device-{row % 500:05d}",
+                "temperature": row % 4000 / 100,
+                "humidity": row % 1000 / 10,
+                "timestamp": now - row,
+            }
+        ).encode()
+        for row in range(ROWS)
+    ]
+    arrival = [now + row // 50 for row in range(ROWS)]
+    return to_batch(iotstream.decode(raw_batch(payloads, arrival_ms=arrival), SCHEMA))
+
+
+def ours(batch, url):  # noqa: ARG001 - it is in the environment
+    sink = TimestreamSink(SCHEMA, TimestreamSettings(database=DATABASE, table=TABLE))
+    return lambda: sink.write(batch), sink.close
+
+
+def awswrangler(batch, url):
+    import awswrangler as wr
+
+    # botocore discovers endpoints even where the environment names one, but not if the caller does.
+    wr.config.timestream_write_endpoint_url = url
+    frame = batch.data.to_pandas()
+
+    def write():
+        rejected = wr.timestream.write(
+            df=frame,
+            database=DATABASE,
+            table=TABLE,
+            time_col="timestamp",
+            measure_col=["temperature", "humidity"],
+            dimensions_cols=["device_id"],
+            measure_name=SCHEMA.name,
+            version=1,
+        )
+        assert rejected == []
+
+    return write, lambda: None
+
+
+def boto3_loop(batch, url):
+    client = boto3.client("timestream-write", endpoint_url=url)
+    rows = batch.data.to_pylist()
+
+    def write():
+        common = {"MeasureName": SCHEMA.name, "MeasureValueType": "MULTI", "TimeUnit": "MILLISECONDS"}
+        for start in range(0, len(rows), 100):
+            records = [
+                {
+                    "Time": str(int(row["timestamp"].timestamp() * 1000)),
+                    "Dimensions": [{"Name": "device_id", "Value": row["device_id"]}],
+                    "MeasureValues": [
+                        {"Name": name, "Value": str(row[name]), "Type": "DOUBLE"}
+                        for name in ("temperature", "humidity")
+                    ],
+                }
+                for row in rows[start : start + 100]
+            ]
+            client.write_records(
+                DatabaseName=DATABASE, TableName=TABLE, CommonAttributes=common, Records=records
+            )
+
+    return write, client.close
+
+
+# What has no version of its own comes first: a later version is not written over.
+@pytest.mark.parametrize("way", [boto3_loop, awswrangler, ours], ids=lambda way: way.__name__)
+def test_write(benchmark, server, batch, way):
+    write, close = way(batch, server)
+    write()
+    spent = []
+
+    def measured():
+        began = time.process_time()
+        write()
+        spent.append(time.process_time() - began)
+
+    benchmark.pedantic(measured, rounds=ROUNDS)
+    close()
+    cpu_us[way.__name__] = min(spent) / ROWS * 1e6
+    benchmark.extra_info["cpu_us_per_record"] = round(cpu_us[way.__name__], 3)
+    print(f"\n{way.__name__}: {cpu_us[way.__name__]:.2f} µs of client CPU a record")
+    for name, spent_us in cpu_us.items():
+        if way is ours and name != "ours":
+            print(f"{name} / ours = {spent_us / cpu_us['ours']:.1f}")
+
+
+def test_build(benchmark, batch):
+    """Points and bodies alone."""
+    mapping, target = Mapping.of(SCHEMA), Target(DATABASE, TABLE)
+
+    def build():
+        versions = versions_of(batch.origin, ROWS, 1)
+        return [body.payload for body in bodies(points_of(batch.data, versions, mapping), mapping, target)]
+
+    found = benchmark.pedantic(build, rounds=20, warmup_rounds=2)
+    assert len(found) == ROWS // 100
+    if benchmark.stats:
+        benchmark.extra_info["us_per_record"] = round(benchmark.stats.stats.min / ROWS * 1e6, 3)
+        print(f"\nbuild: {benchmark.stats.stats.min / ROWS * 1e6:.2f} µs a record")
