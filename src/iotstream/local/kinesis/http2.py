@@ -18,6 +18,7 @@ from iotstream.local.kinesis.pushing import Pusher, Wire
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _WINDOW: Final = 16 * 2**20
 _MAX_STREAMS: Final = 4096
+_MAX_FRAME: Final = 2**18
 
 
 class _Exchange:
@@ -67,11 +68,15 @@ class Http2:
         self._wire = wire
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         self._connection = h2.connection.H2Connection(config)
-        self._connection.local_settings.update(
-            {
-                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-                h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: _MAX_STREAMS,
-            }
+        # Initial values hold from the first frame on; an update would wait for the client's acknowledgement.
+        codes = h2.settings.SettingCodes
+        self._connection.local_settings = h2.settings.Settings(
+            client=False,
+            initial_values={
+                codes.INITIAL_WINDOW_SIZE: _WINDOW,
+                codes.MAX_CONCURRENT_STREAMS: _MAX_STREAMS,
+                codes.MAX_FRAME_SIZE: _MAX_FRAME,
+            },
         )
         self._exchanges: dict[int, _Exchange] = {}
         self._connection.initiate_connection()

@@ -42,9 +42,9 @@ def parse_json(operation: str, body: bytes) -> msgspec.Struct:
     Raises:
         KinesisError: UnknownOperationException, ValidationException or SerializationException.
     """
-    request_type = _request_type(operation)
+    request_type, body = _request_type(operation), body or b"{}"
     try:
-        return msgspec.json.decode(body or b"{}", type=request_type)
+        return msgspec.json.decode(body, type=request_type)
     except msgspec.ValidationError as error:
         raise _as_service_error(str(error), msgspec.json.decode(body)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
