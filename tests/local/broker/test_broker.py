@@ -7,6 +7,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 
 import paho.mqtt.client as mqtt
@@ -31,7 +32,11 @@ class Client:
         self.lost = threading.Event()
         self.suback: queue.Queue[list[ReasonCode]] = queue.Queue()
         self.mqtt = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id, clean_session=clean, manual_ack=manual_ack
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean_session=clean,
+            manual_ack=manual_ack,
+            reconnect_on_failure=False,
         )
         self.mqtt.tls_set_context(context(files))
         self.mqtt.on_connect = lambda _c, _u, flags, code, _p: self.connected.put(
@@ -40,15 +45,8 @@ class Client:
         self.mqtt.on_disconnect = lambda *_: self.lost.set()
         self.mqtt.on_message = lambda _c, _u, message: self.received.put(message)
         self.mqtt.on_subscribe = lambda _c, _u, _m, codes, _p: self.suback.put(codes)
-        self._stop = threading.Event()
         self.mqtt.connect("127.0.0.1", broker.port, keepalive=30)
-        # Not loop_start: that one would connect again after a refusal.
-        self._thread = threading.Thread(target=self._loop)
-        self._thread.start()
-
-    def _loop(self) -> None:
-        while not self._stop.is_set() and self.mqtt.loop(timeout=0.05) == mqtt.MQTT_ERR_SUCCESS:
-            pass
+        self.mqtt.loop_start()
 
     def outcome(self) -> tuple[ReasonCode, bool]:
         return self.connected.get(timeout=WAIT_S)
@@ -61,16 +59,16 @@ class Client:
         return self.mqtt.publish(topic, payload, qos=1)
 
     def close(self, *, abruptly: bool = False) -> None:
-        if abruptly:
-            self._stop.set()
-            self._thread.join()
-            if sock := self.mqtt.socket():
-                sock.close()
-            return
-        self.mqtt.disconnect()
-        self._stop.set()
-        self._thread.join()
-        self.mqtt.loop(timeout=0.01)
+        sock = self.mqtt.socket()
+        if abruptly and sock is not None:
+            while self.mqtt.want_write():
+                time.sleep(0.01)
+            sock.shutdown(socket.SHUT_RDWR)
+        else:
+            self.mqtt.disconnect()
+        self.mqtt.loop_stop()
+        if sock is not None:
+            sock.close()
 
 
 def context(files: ClientFiles | None, *, ca=None) -> ssl.SSLContext:
