@@ -1,7 +1,8 @@
-"""The rules' SQL: what is read, what is refused and how that is said, and what a statement makes of a message."""
+"""The rules' SQL: what is read, what is refused and how, and what a statement makes of a message."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -68,8 +69,7 @@ def test_select_star_hands_on_the_bytes_as_they_came(payload: bytes) -> None:
     ],
 )
 def test_select_lists(select: str, payload, result: dict) -> None:
-    given_payload = payload if isinstance(payload, bytes) else payload
-    out = run(parse(f"SELECT {select} FROM 'a'"), context(given_payload))
+    out = run(parse(f"SELECT {select} FROM 'a'"), context(payload))
     assert out is not None
     assert json.loads(out) == result
 
@@ -207,21 +207,17 @@ def test_what_is_outside_the_subset_is_refused_by_its_name(sql: str, words: str)
         parse(sql)
 
 
-@given(
-    st.text(max_size=60)
-    | st.lists(
-        st.sampled_from("SELECT * FROM 'a' WHERE ( ) a . b , 1 + - AS NOT AND = <".split()), max_size=14
-    ).map(" ".join)
-)
+WORDS = [*"SELECT * FROM WHERE ( ) a . b , 1 + - AS NOT AND = <".split(), "'a'"]  # noqa: SIM905 - shorter
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))
 def test_any_text_is_read_or_refused(sql: str) -> None:
     try:
         statement = parse(sql)
     except RuleError:
         return
-    try:
+    with contextlib.suppress(EvaluationError):
         run(statement, context(b'{"a": {"b": 1}}'))
-    except EvaluationError:
-        pass
 
 
 _NUMBERS = st.integers(-50, 50)
