@@ -138,6 +138,7 @@ class Streaming(RuleBasedStateMachine):
                 raise
             if error.code != EXCEEDED:
                 self.resume(shard_id)
+                self.read_shard(shard_id, limit)
             return
         got = [(int(record["SequenceNumber"]), record["Data"]) for record in answer["Records"]]
         assert sum(len(data) + 1 for _, data in got) <= limits.GET_RECORDS_MAX_BYTES
