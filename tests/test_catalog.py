@@ -139,3 +139,13 @@ def test_a_location_that_is_no_lakes_is_named(glue):
     put(glue, "elsewhere", {"Name": "t", "StorageDescriptor": storage})
     with pytest.raises(ConfigurationError, match=r"elsewhere\.t .*s3://b/elsewhere"):
         describe_table(glue, database="elsewhere", table="t")
+
+
+@pytest.mark.parametrize(
+    "table_input", [{"Name": "t", "TableType": "VIRTUAL_VIEW"}, {"Name": "t", "StorageDescriptor": {}}]
+)
+def test_a_view_is_no_lakes_table(glue, table_input):
+    database = f"views_{len(table_input)}_{'TableType' in table_input}".lower()
+    put(glue, database, table_input)
+    with pytest.raises(ConfigurationError, match="location ''"):
+        describe_table(glue, database=database, table="t")

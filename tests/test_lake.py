@@ -1,8 +1,12 @@
+import threading
+import time
+
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import iotstream
-from iotstream.catalog import describe_table, register_table
 from iotstream.errors import ConfigurationError, QueryError
 from iotstream.lake import Lake
 from iotstream.local.process import ServiceProcess
@@ -72,15 +76,61 @@ def test_sql_over_the_partitions(place):
         assert counted.to_pylist() == [{"n": 2}]
 
 
-def test_other_partitions_are_not_read(tmp_path):
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "hour = '07'",
+        "hour IN ('06', '07')",
+        "hour < '08'",
+        "dt = '2026-11-24' AND hour BETWEEN '00' AND '07'",
+        "dt >= '2026-11-24' AND (hour = '07' OR hour = '06')",
+    ],
+)
+def test_other_partitions_are_not_read(tmp_path, condition):
     place = (f"file://{tmp_path}/lake", {})
     write(place, [7, 8])
     (broken,) = (tmp_path / "lake/data/dt=2026-11-24/hour=08").iterdir()
     broken.write_bytes(b"not parquet")
     with Lake.open(place[0], schema=SCHEMA.arrow) as lake:
-        assert lake.query("SELECT device_id FROM iot_database.iot_table WHERE hour = '07'").num_rows == 1
+        pruned = f"SELECT device_id FROM iot_database.iot_table WHERE {condition}"
+        assert lake.query(pruned).to_pylist() == [{"device_id": "d7"}]
         with pytest.raises(QueryError):
             lake.query("SELECT device_id FROM iot_database.iot_table")
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch):
+    """This machine's clock is five hours behind."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
+def test_times_are_in_utc_wherever_the_analyst_sits(tmp_path):
+    place = (f"file://{tmp_path}/lake", {})
+    write(place, [7, 8, 31])
+    with Lake.open(place[0]) as lake:
+        later = (
+            "SELECT device_id FROM iot_database.iot_table WHERE timestamp > TIMESTAMP '2026-11-24 07:30:00'"
+        )
+        assert sorted(lake.query(later)["device_id"].to_pylist()) == ["d31", "d8"]
+        hours = lake.query('SELECT hour(timestamp) AS h, "hour" FROM iot_database.iot_table')
+        assert all(row["h"] == int(row["hour"]) for row in hours.to_pylist())
+
+
+def test_columns_that_came_later_are_null_before(tmp_path):
+    uri = f"file://{tmp_path}/lake"
+    write((uri, {}), [7])
+    newest = tmp_path / "lake/data/dt=2026-11-25/hour=00/x.parquet"
+    newest.parent.mkdir(parents=True)
+    wider = pa.table({"device_id": ["new"], "pressure": [1.5]})
+    pq.write_table(wider, newest)
+    with Lake.open(uri) as lake:
+        rows = lake.query("SELECT device_id, pressure FROM iot_database.iot_table ORDER BY dt").to_pylist()
+    assert rows == [{"device_id": "d7", "pressure": None}, {"device_id": "new", "pressure": 1.5}]
 
 
 def test_new_objects_are_seen(place):
@@ -125,27 +175,81 @@ def test_a_uri_of_no_known_kind_is_refused():
         Lake.open("ftp://x")
 
 
-def test_the_catalogue_leads_to_the_lake(aws):
-    glue = client(aws, "glue")
-    where = {"database": "iot_database", "table": "iot_table"}
-    with pytest.raises(QueryError, match=r"iot_database\.iot_table is not in the Glue catalogue"):
-        describe_table(glue, **where)
-    for _ in range(2):
-        register_table(glue, SCHEMA, lake="s3://bucket/prefix", **where)
-    found = describe_table(glue, **where)
-    assert found.lake == "s3://bucket/prefix"
-    assert found.columns.names == SCHEMA.arrow.names
-    assert found.columns.types == SCHEMA.arrow.types
-    register_table(glue, SCHEMA, lake="s3://bucket/run-2", **where)
-    assert describe_table(glue, **where).lake == "s3://bucket/run-2"
-    parameters = glue.get_table(DatabaseName="iot_database", Name="iot_table")["Table"]["Parameters"]
-    assert parameters["storage.location.template"] == "s3://bucket/run-2/data/dt=${dt}/hour=${hour}/"
+@pytest.mark.parametrize("uri", ["file://relative/lake", "file://", "s3://", "s3:///prefix", "/lake"])
+def test_a_uri_without_a_place_is_refused(uri):
+    with pytest.raises(ConfigurationError, match="is no lake"):
+        Lake.open(uri, environ={})
 
 
-def test_a_table_of_somebody_else_is_refused(aws):
-    glue = client(aws, "glue")
-    glue.create_database(DatabaseInput={"Name": "other"})
-    storage = {"Location": "s3://b/elsewhere/", "Columns": []}
-    glue.create_table(DatabaseName="other", TableInput={"Name": "t", "StorageDescriptor": storage})
-    with pytest.raises(ConfigurationError, match="no lake's data/"):
-        describe_table(glue, database="other", table="t")
+@pytest.mark.parametrize("prefix", ["a b#c?d", "/slashes//", "", "looks=like/a=partition"])
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_prefixes_are_read_as_the_sink_wrote_them(kind, prefix, aws, tmp_path):
+    if kind == "file":
+        place = (f"file://{tmp_path}/{prefix}", {})
+    else:
+        bucket = f"prefixes-{abs(hash(prefix))}"
+        client(aws, "s3").create_bucket(Bucket=bucket)
+        place = (f"s3://{bucket}/{prefix}", aws)
+    write(place, [7])
+    with Lake.open(place[0], environ=place[1]) as lake:
+        assert lake.query("SELECT dt, hour FROM iot_database.iot_table").to_pylist() == [
+            {"dt": "2026-11-24", "hour": "07"}
+        ]
+
+
+def test_a_bucket_that_is_not_there_is_no_empty_lake(aws):
+    with (
+        Lake.open("s3://mistyped/prefix", environ=aws, schema=SCHEMA.arrow) as lake,
+        pytest.raises(QueryError, match="no bucket 'mistyped'"),
+    ):
+        lake.query("SELECT * FROM iot_database.iot_table")
+
+
+def test_an_endpoint_that_is_no_url_is_named():
+    with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL_S3 is 'localhost:9000'"):
+        Lake.open("s3://bucket", environ={"AWS_ENDPOINT_URL_S3": "localhost:9000"})
+
+
+def test_a_lake_that_cannot_be_read_says_so(tmp_path):
+    (tmp_path / "data").write_text("a file where the partitions should be")
+    with (
+        Lake.open(f"file://{tmp_path}", schema=SCHEMA.arrow) as lake,
+        pytest.raises(QueryError, match="can't be"),
+    ):
+        lake.query("SELECT 1")
+    broken = tmp_path / "lake/data/dt=2026-11-24/hour=07/x.parquet"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"not parquet")
+    with Lake.open(f"file://{tmp_path}/lake") as lake, pytest.raises(QueryError, match=r"x\.parquet"):
+        lake.query("SELECT 1")
+
+
+def test_a_closed_lake_answers_no_more(tmp_path):
+    lake = Lake.open(f"file://{tmp_path}", schema=SCHEMA.arrow)
+    lake.close()
+    with pytest.raises(QueryError, match="closed"):
+        lake.query("SELECT 1")
+
+
+def test_threads_may_share_it(tmp_path):
+    place = (f"file://{tmp_path}/lake", {})
+    write(place, range(20))
+    counts = []
+    with Lake.open(place[0]) as lake:
+
+        def count():
+            counts.extend(lake.query("SELECT count(*) AS n FROM iot_database.iot_table")["n"].to_pylist())
+
+        threads = [threading.Thread(target=count) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert counts == [20] * 8
+
+
+def test_other_names_for_the_table(tmp_path):
+    place = (f"file://{tmp_path}/lake", {})
+    write(place, [7])
+    with Lake.open(place[0], database="my-db", table='odd "name"') as lake:
+        assert lake.query('SELECT * FROM "my-db"."odd ""name"""').num_rows == 1

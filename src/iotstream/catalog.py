@@ -61,15 +61,22 @@ def describe_table(glue: Any, *, database: str, table: str) -> Catalogued:
         QueryError: the table is not in the catalogue.
         ConfigurationError: it is not a lake's table of this project's.
     """
+    name = f"{database}.{table}"
     try:
-        found = glue.get_table(DatabaseName=database, Name=table)["Table"]["StorageDescriptor"]
+        found = glue.get_table(DatabaseName=database, Name=table)["Table"]
     except glue.exceptions.EntityNotFoundException as error:
-        raise QueryError(f"{database}.{table} is not in the Glue catalogue") from error
-    location = found["Location"].rstrip("/")
+        raise QueryError(f"{name} is not in the Glue catalogue") from error
+    # Views have no location, and tables of other makers need not have columns.
+    storage = found.get("StorageDescriptor", {})
+    location = storage.get("Location", "").rstrip("/")
     if not location.endswith("/data"):
-        raise ConfigurationError(f"{database}.{table} lies at {location}/, which is no lake's data/")
-    unknown = [one for one in found["Columns"] if one["Type"] not in _ARROW_TYPES]
+        raise ConfigurationError(f"{name} has the location {location!r}: <lake>/data/ expected")
+    return Catalogued(location.removesuffix("/data"), _columns(name, storage.get("Columns", [])))
+
+
+def _columns(name: str, columns: list[dict[str, str]]) -> pa.Schema:
+    unknown = [f"{one['Name']} {one['Type']}" for one in columns if one["Type"] not in _ARROW_TYPES]
     if unknown:
-        raise ConfigurationError(f"{database}.{table} has columns of types not known here: {unknown}")
-    columns = pa.schema([pa.field(one["Name"], _ARROW_TYPES[one["Type"]]) for one in found["Columns"]])
-    return Catalogued(location.removesuffix("/data"), columns)
+        known = ", ".join(_ARROW_TYPES)
+        raise ConfigurationError(f"{name} has columns of other types than {known}: {', '.join(unknown)}")
+    return pa.schema([pa.field(one["Name"], _ARROW_TYPES[one["Type"]]) for one in columns])
