@@ -6,20 +6,18 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
-from urllib.request import getproxies
 
-from iotstream.errors import MissingDependencyError
+from iotstream.errors import ConfigurationError
 from iotstream.sinks.timestream.access import Access
 from iotstream.sinks.timestream.answers import Answer, Kind, hint, read_answer
 from iotstream.sinks.timestream.discovery import Endpoint, Place
+from iotstream.sinks.timestream.http import Pool
 from iotstream.sinks.timestream.request import Body
 from iotstream.sinks.timestream.settings import TimestreamSettings
 from iotstream.sinks.timestream.signing import Credentials, Signer
 
 SIGNING_NAME = "timestream"
 WRITE_RECORDS = "Timestream_20181101.WriteRecords"
-KEEP_ALIVE_S = 60.0
 USER_AGENT = "iotstream"
 
 
@@ -32,7 +30,7 @@ class Client:
         clock: seconds since the epoch; for signatures.
 
     Raises:
-        MissingDependencyError: aiohttp is not installed.
+        ConfigurationError: the file of certificates can't be read.
     """
 
     def __init__(self, access: Access, settings: TimestreamSettings, clock: Callable[[], float]) -> None:
@@ -40,22 +38,19 @@ class Client:
         self._clock = clock
         self._signer = Signer(access.region, SIGNING_NAME)
         self._endpoint = Endpoint(access.url, access.describe, time.monotonic)
-        self._http = _open_http(access, settings)
-        self._urls: dict[str, Any] = {}
+        self._pool = Pool(_tls_context(access), settings.timeout_s)
         self.address = access.url
         self.credentials: Credentials | None = None
 
     async def call(self, body: Body) -> Answer:
         """Send it once. No error of the network or the service is raised."""
-        import aiohttp  # noqa: PLC0415 - loaded by then
-
         try:
             place = await self._endpoint.current()
         except Exception as error:  # noqa: BLE001 - whatever botocore raises
             return _undiscovered(error)
         try:
             answer = await self._post(place, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (OSError, ValueError) as error:
             return Answer(Kind.AGAIN, str(error) or type(error).__name__)
         if answer.kind is Kind.ELSEWHERE:
             self._endpoint.forget(place)
@@ -64,7 +59,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.close()
+        self._pool.close()
 
     async def _post(self, place: Place, body: Body) -> Answer:
         self.address = place.url
@@ -78,17 +73,9 @@ class Client:
             body=payload,
             now=self._clock(),
         )
-        async with self._http.post(
-            self._url(place.url), data=payload, headers=headers, allow_redirects=False
-        ) as response:
-            return read_answer(response.status, response.headers, await response.read(), records=len(body))
-
-    def _url(self, text: str) -> Any:
-        if text not in self._urls:
-            import yarl  # noqa: PLC0415 - aiohttp's own
-
-            self._urls = {text: yarl.URL(text, encoded=True)}
-        return self._urls[text]
+        headers["user-agent"] = USER_AGENT
+        response = await self._pool.post(place.url, headers, payload)
+        return read_answer(response.status, response.headers, response.body, records=len(body))
 
     async def _renew(self, answer: Answer) -> Answer:
         """Try again with new credentials, if there are any."""
@@ -100,25 +87,15 @@ class Client:
         return answer._replace(kind=Kind.AGAIN)
 
 
-def _open_http(access: Access, settings: TimestreamSettings) -> Any:
+def _tls_context(access: Access) -> ssl.SSLContext | None:
+    if access.describe is None and access.url.startswith("http:"):
+        return None
     try:
-        import aiohttp  # noqa: PLC0415 - a quarter of a second that only a sink's user spends
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the Timestream sink needs aiohttp: pip install 'iotstream[aws]'"
+        return ssl.create_default_context(cafile=access.ca_bundle)
+    except OSError as error:
+        raise ConfigurationError(
+            f"AWS_CA_BUNDLE = {access.ca_bundle!r}: a readable file of PEM certificates ({error})"
         ) from error
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=settings.in_flight,
-            ssl=ssl.create_default_context(cafile=access.ca_bundle),
-            keepalive_timeout=KEEP_ALIVE_S,
-        ),
-        timeout=aiohttp.ClientTimeout(total=settings.timeout_s),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": USER_AGENT},
-        # Looking for proxies costs each call as much as signing it.
-        trust_env=bool(getproxies()),
-    )
 
 
 def _undiscovered(error: Exception) -> Answer:

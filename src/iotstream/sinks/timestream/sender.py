@@ -29,7 +29,7 @@ class Sender:
         clock: seconds since the epoch.
 
     Raises:
-        MissingDependencyError: aiohttp is not installed.
+        ConfigurationError: the file of certificates can't be read.
     """
 
     def __init__(self, access: Access, settings: TimestreamSettings, clock: Callable[[], float]) -> None:

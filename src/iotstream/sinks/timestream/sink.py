@@ -51,7 +51,7 @@ class TimestreamSink:
 
     Raises:
         ConfigurationError: the schema doesn't fit Timestream, or there is no region or no credentials.
-        MissingDependencyError: botocore or aiohttp is not installed.
+        MissingDependencyError: botocore is not installed.
     """
 
     name = "timestream"
@@ -68,7 +68,7 @@ class TimestreamSink:
         self._settings = settings
         self._clock = clock
         self._target = Target(settings.database, settings.table)
-        # The SDK and the HTTP client take half a second to import: only a sink that is used needs them.
+        # The SDK takes a third of a second to import: only a sink that is used needs it.
         from iotstream.sinks.timestream.access import open_access  # noqa: PLC0415
         from iotstream.sinks.timestream.sender import Sender  # noqa: PLC0415
 
