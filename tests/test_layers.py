@@ -21,7 +21,7 @@ LAYERS = [
     {"_settings_base", "settings"},
     {"assembly"},
     {"sources"},
-    {"catalog", "lake", "simulate", "report"},
+    {"catalog", "lake", "timestream_query", "simulate", "report"},
     {"local"},
     {"demo"},
     {"cli"},

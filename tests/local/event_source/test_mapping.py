@@ -67,15 +67,19 @@ def kinesis(endpoint):
     )
 
 
+def wait_until_active(kinesis, name):
+    while True:
+        summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        if summary["StreamStatus"] == "ACTIVE":
+            return
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def stream(kinesis, request):
     name = f"s{abs(hash(request.node.name))}"
     kinesis.create_stream(StreamName=name, ShardCount=2)
-    while (
-        kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
-        != "ACTIVE"
-    ):
-        time.sleep(0.05)
+    wait_until_active(kinesis, name)
     return name
 
 
@@ -172,29 +176,52 @@ def test_a_function_that_crashes_gets_its_batch_again(kinesis, stream, run, tmp_
     assert source.stats()["failures"] == 2
 
 
-def test_children_come_after_their_parents(kinesis, stream, run, tmp_path):
-    put(kinesis, stream, [f"before-{number}" for number in range(200)])
+def split_first(kinesis, stream):
+    """Split the first shard; its id."""
     shard = kinesis.list_shards(StreamName=stream)["Shards"][0]
     low, high = (int(shard["HashKeyRange"][key]) for key in ("StartingHashKey", "EndingHashKey"))
-    kinesis.split_shard(
-        StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=str((low + high) // 2)
-    )
-    while (
-        kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]
-        != "ACTIVE"
-    ):
-        time.sleep(0.05)
+    middle = str((low + high) // 2)
+    kinesis.split_shard(StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle)
+    wait_until_active(kinesis, stream)
+    return shard["ShardId"]
+
+
+def test_children_come_after_their_parents(kinesis, stream, run, tmp_path):
+    put(kinesis, stream, [f"before-{number}" for number in range(200)])
+    parent = split_first(kinesis, stream)
     put(kinesis, stream, [f"after-{number}" for number in range(200)])
     source = run("take", batch_size=30)
     assert source.drain(60)
     found = seen(tmp_path)
     assert len(found) == 400
-    children = {
-        one["ShardId"] for one in kinesis.list_shards(StreamName=stream)["Shards"] if one.get("ParentShardId")
-    }
+    shards = kinesis.list_shards(StreamName=stream)["Shards"]
+    children = {one["ShardId"] for one in shards if one.get("ParentShardId")}
     first_child = min(i for i, one in enumerate(found) if one[0] in children)
-    last_parent = max(i for i, one in enumerate(found) if one[0] == shard["ShardId"])
+    last_parent = max(i for i, one in enumerate(found) if one[0] == parent)
     assert last_parent < first_child
+
+
+def test_latest_begins_at_the_tip_also_after_a_split(kinesis, stream, run, tmp_path):
+    split_first(kinesis, stream)
+    put(kinesis, stream, [f"old-{number}" for number in range(50)])
+    source = run("take", starting_position="LATEST")
+    assert source.drain(60)
+    put(kinesis, stream, [f"new-{number}" for number in range(50)])
+    assert source.drain(60)
+    assert sorted(data for _, _, data in seen(tmp_path)) == sorted(f"new-{number}" for number in range(50))
+
+
+def test_a_record_that_no_invocation_can_hold_is_given_up_alone(run, tmp_path):
+    from iotstream.local.event_source.batching import Record
+
+    source = run("take", max_retries=0)
+    reader = next(iter(source._readers.values()))
+    data = ["QQ==", "A" * 7_000_000, "Qg=="]
+    reader._see_through([Record(str(number), "k", one, 1.0) for number, one in enumerate(data)])
+    assert [data for _, _, data in seen(tmp_path)] == ["A", "B"]
+    (document,) = [json.loads(path.read_text()) for path in (tmp_path / "failed").rglob("*.json")]
+    assert document["requestContext"]["condition"] == "PayloadTooLarge"
+    assert "responseContext" not in document
 
 
 def test_a_window_collects(kinesis, stream, run, tmp_path):

@@ -1,7 +1,9 @@
 """Small handlers, run by the real runtime interface client."""
 
+import contextlib
 import json
 import os
+import pathlib
 import threading
 import time
 
@@ -34,6 +36,12 @@ def slow(event, context):
     time.sleep(30 if event else 0)
     return os.getpid()
 
+def spawn(event, context):
+    import subprocess
+    if event:
+        os.kill(os.getpid(), 9)
+    return [os.getpid(), subprocess.Popen(["sleep", "60"]).pid, sys.stdin.read()]
+
 def large(event, context):
     return "x" * 7_000_000
 """
@@ -60,6 +68,15 @@ def gone(pid):
             os.kill(pid, 0)
         except ProcessLookupError:
             return True
+        time.sleep(0.05)
+    return False
+
+
+def gone_or_zombie(pid):
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            if pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
         time.sleep(0.05)
     return False
 
@@ -151,3 +168,21 @@ def test_invocations_at_once_have_an_environment_each(make):
         thread.join()
     assert len(pids) == 4
     assert len(set(pids)) <= 2
+
+
+def test_nothing_that_the_handler_started_is_left(make):
+    function = make("sample.spawn")
+    _, child, stdin = json.loads(function.invoke(b"null").payload)
+    assert stdin == ""
+    function.close()
+    assert gone(child)
+
+
+def test_an_environment_that_ended_between_two_invocations_is_replaced(make):
+    function = make("sample.spawn")
+    pid, *_ = json.loads(function.invoke(b"null").payload)
+    os.kill(pid, 9)
+    assert gone_or_zombie(pid)
+    result = function.invoke(b"null")
+    assert result.function_error is None
+    assert result.init_s > 0

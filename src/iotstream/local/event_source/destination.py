@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from iotstream.local.event_source.batching import Source, event
-from iotstream.local.event_source.outcome import Discard
+from iotstream.local.event_source.outcome import RETRIES_EXHAUSTED, Discard
 from iotstream.local.lambda_runtime import InvokeResult
 
 
@@ -30,17 +31,13 @@ def document(
         now: seconds since the epoch.
     """
     records = discard.piece.records
-    body = {
+    answered = discard.condition == RETRIES_EXHAUSTED
+    body: dict[str, Any] = {
         "requestContext": {
             "requestId": str(uuid.uuid4()),
             "functionArn": function_arn,
             "condition": discard.condition,
-            "approximateInvokeCount": discard.piece.invocations,
-        },
-        "responseContext": {
-            "statusCode": 200,
-            "executedVersion": "$LATEST",
-            "functionError": result.function_error if result else None,
+            "approximateInvokeCount": max(discard.piece.invocations, 1),
         },
         "version": "1.0",
         "timestamp": _iso(now),
@@ -55,6 +52,9 @@ def document(
         },
         "payload": event(records, source).decode(),
     }
+    if answered:
+        error = result.function_error if result else None
+        body["responseContext"] = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": error}
     return orjson.dumps(body)
 
 

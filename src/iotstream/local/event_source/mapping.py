@@ -70,6 +70,9 @@ class EventSource:
         self._arn = stream.describe()["StreamARN"]
         shards = stream.shards()
         stream.close()
+        if self._settings.starting_position == "LATEST":
+            # A closed shard gets nothing any more, and its children begin at their end like the others.
+            shards = [one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"]]
         known = {shard["ShardId"] for shard in shards}
         for shard in shards:
             named = {shard[key] for key in ("ParentShardId", "AdjacentParentShardId") if shard.get(key)}

@@ -16,6 +16,8 @@ from iotstream.local.event_source.settings import UNLIMITED, EventSourceSettings
 
 RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
 AGE_EXCEEDED = "RecordAgeExceeded"
+TOO_LARGE = "PayloadTooLarge"
+"""Not Lambda's: a record whose event alone is above the payload limit, so that it can't be invoked with."""
 
 
 class Piece(NamedTuple):
@@ -42,19 +44,18 @@ class Discard(NamedTuple):
 def first_failure(payload: bytes, records: Sequence[Record]) -> int:
     """Where to go on after an answer: the index of the first record that failed; all done = their number.
 
-    An empty answer, null, and an empty or null list mean success. The lowest of the reported sequence
-    numbers counts. Anything malformed (an identifier that is missing, empty, null or not in the batch,
-    no JSON) means that the whole batch failed: 0.
+    An empty answer, null, and an empty or null list of failures mean success. The lowest of the
+    reported sequence numbers counts. Anything malformed (an identifier that is missing, empty, null or
+    not in the batch, no JSON) means that the whole batch failed: 0.
     """
     try:
         answer = orjson.loads(payload) if payload.strip() else None
     except orjson.JSONDecodeError:
         return 0
-    if answer is None:
+    if answer is None or answer in ("", []):
         return len(records)
     if not isinstance(answer, dict):
-        # A text or a number is no report; Lambda takes an answer without the key for success.
-        return len(records)
+        return 0
     reported = answer.get("batchItemFailures")
     if reported is None or reported == []:
         return len(records)
@@ -88,7 +89,7 @@ def after(piece: Piece, done: int, settings: EventSourceSettings) -> list[Piece]
         return []
     if done:
         # The checkpoint moved: from the first failed record on it is a batch of its own.
-        return [Piece(rest, 0, invocations)]
+        return [Piece(rest)]
     if settings.bisect and len(rest) > 1:
         middle = len(rest) // 2
         return [Piece(half, piece.failures, invocations) for half in (rest[:middle], rest[middle:])]

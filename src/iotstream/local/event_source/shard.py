@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iotstream.local.event_source.batching import Record, Source, event, fitting, lane
-from iotstream.local.event_source.outcome import Discard, Piece, after, first_failure, given_up
+from iotstream.local.event_source.outcome import TOO_LARGE, Discard, Piece, after, first_failure, given_up
 from iotstream.local.event_source.settings import EventSourceSettings
 from iotstream.local.event_source.stream import GET_RECORDS_LIMIT, KinesisError, Page, Stream
-from iotstream.local.lambda_runtime import InvokeResult
+from iotstream.local.lambda_runtime import MAX_PAYLOAD_BYTES, InvokeResult
 from iotstream.retry import Backoff
+
+MIN_READ_INTERVAL_S = 0.2
+"""A shard gives five reads a second: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""
 
 Invoke = Callable[[bytes], InvokeResult]
 OnDiscard = Callable[[Discard, Source, InvokeResult | None], None]
@@ -59,6 +62,9 @@ class ShardStats:
 class ShardReader:
     """Follows a shard to its end, or until it is told to stop.
 
+    Parallel batches (`parallelization`) are taken together and wait for each other: a lane that fails
+    holds up the others of its shard, which Lambda's do not.
+
     Attributes:
         stream: a client of its own.
         source: what its events say.
@@ -66,7 +72,7 @@ class ShardReader:
         invoke: calls the function.
         on_discard: takes what is given up.
         stopping: set to stop after the invocation that is under way.
-        poll_s: between reads that find nothing. Lambda reads a shard once a second.
+        poll_s: between reads at the shard's tip. Lambda reads a shard once a second.
         now: seconds since the epoch.
     """
 
@@ -86,12 +92,13 @@ class ShardReader:
     def run(self) -> None:
         """Read to the end of the shard."""
         buffer: deque[Record] = deque()
-        opened = 0.0
+        opened = next_read = 0.0
         iterator: str | None = self._first_iterator()
         while not self.stopping.is_set():
             began = self.now()
-            if iterator is not None and len(buffer) < self._wanted():
+            if iterator is not None and len(buffer) < self._wanted() and began >= next_read:
                 page = self._read(iterator)
+                next_read = began + (MIN_READ_INTERVAL_S if page.behind_ms else self.poll_s)
                 iterator = page.iterator
                 if page.records and not buffer:
                     opened = began
@@ -108,7 +115,8 @@ class ShardReader:
                 self.stats.ended = True
                 return
             elif not full:
-                self.stopping.wait(min(self.poll_s, self.settings.window_s or self.poll_s))
+                closes = [opened + self.settings.window_s] if buffer else []
+                self.stopping.wait(max(min([next_read, *closes]) - self.now(), 0.005))
 
     def _wanted(self) -> int:
         return self.settings.batch_size * self.settings.parallelization
@@ -177,7 +185,7 @@ class ShardReader:
             discards, piece = given_up(pieces.popleft(), self.settings, self.now())
             for discard in discards:
                 self._discard(discard, result)
-            if piece is None:
+            if piece is None or self._is_too_large(piece, result):
                 continue
             result, done = self._invoke(piece)
             pieces.extendleft(reversed(after(piece, done, self.settings)))
@@ -185,6 +193,13 @@ class ShardReader:
                 delays = Backoff(base_s=0.2, cap_s=10.0, deadline_s=float("inf")).delays()
             elif done == 0:
                 self.stopping.wait(next(delays))
+
+    def _is_too_large(self, piece: Piece, result: InvokeResult | None) -> bool:
+        """Whether no invocation can hold the piece, which is then given up: it is one record."""
+        if len(piece.records) > 1 or len(event(piece.records, self.source)) <= MAX_PAYLOAD_BYTES:
+            return False
+        self._discard(Discard(piece, TOO_LARGE), result)
+        return True
 
     def _invoke(self, piece: Piece) -> tuple[InvokeResult, int]:
         result = self.invoke(event(piece.records, self.source))

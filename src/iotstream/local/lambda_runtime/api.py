@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 VERSION = "/2018-06-01/runtime"
 
@@ -37,6 +38,15 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A runtime that was ended leaves a broken connection: nothing to tell."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class RuntimeApi:
     """The server: invocations go in by `send`, answers come out by the callback.
 
@@ -47,14 +57,15 @@ class RuntimeApi:
     def __init__(self, on_answer: Callable[[Answer], None]) -> None:
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._on_answer = on_answer
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._open: set[str] = set()
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         self.port = self._server.server_address[1]
 
     def send(self, invocation: Invocation) -> None:
         """Hand out an invocation at the runtime's next call."""
+        self._open.add(invocation.request_id)
         self._invocations.put(invocation)
 
     def close(self) -> None:
@@ -90,6 +101,10 @@ class RuntimeApi:
                 if parts == ["init", "error"]:
                     api._on_answer(Answer("init_error", "", body))
                 elif len(parts) == 3 and parts[0] == "invocation" and parts[2] in {"response", "error"}:
+                    if parts[1] not in api._open:
+                        self._answer(400, b'{"errorType":"InvalidRequestID"}')
+                        return
+                    api._open.discard(parts[1])
                     api._on_answer(Answer(parts[2], parts[1], body))
                 else:
                     self._answer(404)

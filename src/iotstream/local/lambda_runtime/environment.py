@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from iotstream.local.lambda_runtime import launcher
 from iotstream.local.lambda_runtime.api import Answer, Invocation, RuntimeApi
 
 LOCAL_INIT_TIMEOUT_S = 60.0
@@ -115,7 +118,7 @@ class Environment:
         self._api = RuntimeApi(self._answers.put)
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "iotstream.local.lambda_runtime.launcher"],
+            [sys.executable, "-P", launcher.__file__],
             cwd=configuration.task_root,
             env=configuration.variables(self._api.port),
             stdin=subprocess.PIPE,
@@ -127,6 +130,11 @@ class Environment:
         self._reader.start()
         self._init_s: float | None = None
         self.usable = True
+
+    @property
+    def alive(self) -> bool:
+        """Whether the runtime's process runs."""
+        return self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -144,7 +152,7 @@ class Environment:
             init_s = self._init_s
         request_id = str(uuid.uuid4())
         began = time.monotonic()
-        deadline_ms = round((time.time() + timeout) * 1000)
+        deadline_ms = int((time.time() + timeout) * 1000)
         self._api.send(Invocation(request_id, deadline_ms, self._configuration.arn, event))
         answer = self._next_answer(began + timeout, {"response", "error"})
         duration = time.monotonic() - began
@@ -160,8 +168,9 @@ class Environment:
 
     def close(self) -> None:
         """End the process and the server."""
-        if self._process.poll() is None:
-            self._process.kill()
+        # The whole session: the handler may have started programs.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._api.close()
         self._reader.join(timeout=2)

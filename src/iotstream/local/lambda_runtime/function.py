@@ -66,6 +66,10 @@ class LambdaFunction:
             raise ValueError(f"event of {len(event)} bytes, at most {MAX_PAYLOAD_BYTES}")
         environment = self._idle.get()
         try:
+            if environment is not None and not environment.alive:
+                # It ended between two invocations: the event is not to blame.
+                self._end(environment)
+                environment = None
             if environment is None:
                 environment = self._start()
             result = environment.invoke(event)
