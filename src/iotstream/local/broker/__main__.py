@@ -56,6 +56,9 @@ async def _serve(options: argparse.Namespace) -> None:
     else:
         broker = EmbeddedBroker(policy)
         port = await broker.start(server_context(pki.server), options.port)
+    stop = asyncio.create_task(wait_for_stop(watch_stdin=options.watch_stdin))
+    # It must have begun: a signal that follows the announcement at once is to be heard.
+    await asyncio.sleep(0)
     announce(
         "broker",
         port=port,
@@ -68,7 +71,7 @@ async def _serve(options: argparse.Namespace) -> None:
         rule_engine=policy.rule_engine,
     )
     try:
-        await _until_stopped(broker, watch_stdin=options.watch_stdin)
+        await _until_stopped(broker, stop)
     finally:
         await broker.close()
 
@@ -89,8 +92,7 @@ def server_context(server: ClientFiles) -> ssl.SSLContext:
     return context
 
 
-async def _until_stopped(broker: Mosquitto | EmbeddedBroker, *, watch_stdin: bool) -> None:
-    stop = asyncio.create_task(wait_for_stop(watch_stdin=watch_stdin))
+async def _until_stopped(broker: Mosquitto | EmbeddedBroker, stop: asyncio.Task[None]) -> None:
     if isinstance(broker, EmbeddedBroker):
         await stop
         return

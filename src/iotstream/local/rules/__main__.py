@@ -64,12 +64,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     rules = load_rules(options.rules) if options.rules else default_rules(options.stream, options.topic)
     policy = Policy(topic=options.topic, test_client=options.test_client, rule_engine=options.rule_engine)
-    engine = Engine(rules, StreamWriter(_kinesis()), options.error_directory, policy=policy)
+    client = _kinesis()
+    for stream in dict.fromkeys(rule.stream for rule in rules):
+        check_stream(client, stream)
+    engine = Engine(rules, StreamWriter(client), options.error_directory, policy=policy)
     engine.start(options.broker_host, options.broker_port, Pki(options.directory).client(policy.rule_engine))
     server = StatsServer(lambda: _stats(engine), options.stats_port)
-    announce("rules", port=server.port, rules=[rule.name for rule in rules])
+    facts = {"port": server.port, "rules": [rule.name for rule in rules]}
     try:
-        asyncio.run(_serve(engine, watch_stdin=options.watch_stdin))
+        asyncio.run(_serve(engine, facts, watch_stdin=options.watch_stdin))
     finally:
         server.close()
         engine.stop()
@@ -86,12 +89,32 @@ def _kinesis() -> Any:
     return boto3.client("kinesis", region_name=region, config=Config(retries={"total_max_attempts": 1}))
 
 
+def check_stream(client: Any, stream: str) -> None:
+    """Make sure that a stream can be written to.
+
+    Raises:
+        LocalStackError: it can't be reached, or isn't there.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the help needs none
+
+    try:
+        client.describe_stream_summary(StreamName=stream)
+    except (BotoCoreError, ClientError) as error:
+        where = client.meta.endpoint_url
+        raise LocalStackError(
+            f"stream {stream!r} at {where}: {error} (AWS_ENDPOINT_URL_KINESIS says where)"
+        ) from error
+
+
 def _stats(engine: Engine) -> dict[str, Any]:
     return asdict(engine.stats) | {"by_rule": dict(engine.stats.by_rule)}
 
 
-async def _serve(engine: Engine, *, watch_stdin: bool) -> None:
+async def _serve(engine: Engine, facts: dict[str, Any], *, watch_stdin: bool) -> None:
     stop = asyncio.create_task(wait_for_stop(watch_stdin=watch_stdin))
+    # It must have begun: a signal that follows the announcement at once is to be heard.
+    await asyncio.sleep(0)
+    announce("rules", **facts)
     while not stop.done() and engine.error is None:
         await asyncio.wait({stop}, timeout=0.2)
     stop.cancel()

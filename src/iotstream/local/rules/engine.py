@@ -33,14 +33,16 @@ from iotstream.local.rules.stream import MAX_PARTITION_KEY_CHARS, MAX_RECORDS, E
 LINGER_S = 0.02
 """How long a batch waits for more messages."""
 CONNECT_TIMEOUT_S = 15.0
+RECONNECT_DELAY_S = 5
 _SAFE = str.maketrans({"\0": "_", "\\": "_"})
 
 log = logging.getLogger("iotstream.rules")
 
 
 class Received(NamedTuple):
-    """A message that is to be acknowledged."""
+    """A message that is to be acknowledged, on the connection on which it came."""
 
+    connection: int
     topic: str
     payload: bytes
     message_id: int
@@ -65,7 +67,7 @@ class Stats:
         unmatched: of them, those that no rule's topic filter or condition took.
         forwarded: records put into the stream.
         failed: results that went to the error action.
-        done: messages acknowledged.
+        done: messages that the rules are done with.
         by_rule: results by rule.
     """
 
@@ -103,7 +105,10 @@ class Engine:
         self._policy = policy
         self._now = now
         self._queue: queue.SimpleQueue[Received | None] = queue.SimpleQueue()
-        self._connected = threading.Event()
+        self._subscribed = threading.Event()
+        # Which connection this is: a message id means something on its own connection only.
+        self._connection = 0
+        self._connection_lock = threading.Lock()
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=policy.rule_engine,
@@ -112,16 +117,19 @@ class Engine:
             manual_ack=True,
         )
         self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(min_delay=1, max_delay=RECONNECT_DELAY_S)
         self._worker = threading.Thread(target=self._work, name="rules")
         self.stats = Stats()
         self.error: BaseException | None = None
 
     def start(self, host: str, port: int, files: ClientFiles) -> None:
-        """Connect and begin.
+        """Connect, subscribe and begin: what is published after this returns is not missed.
 
         Raises:
-            LocalStackError: the broker can't be reached, or refuses this client.
+            LocalStackError: the broker can't be reached, or refuses this client or its subscription.
         """
         context = ssl.create_default_context(cafile=files.ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -133,9 +141,12 @@ class Engine:
             raise LocalStackError(f"the broker at {host}:{port} can't be reached: {error}") from error
         self._client.loop_start()
         self._worker.start()
-        if not self._connected.wait(CONNECT_TIMEOUT_S):
+        in_time = self._subscribed.wait(CONNECT_TIMEOUT_S)
+        if not in_time or self.error is not None:
             self.stop()
-            raise LocalStackError(f"the broker at {host}:{port} does not take {self._policy.rule_engine}")
+            reason = self.error or "no answer: it refuses the certificate, or speaks no MQTT over TLS"
+            client = self._policy.rule_engine
+            raise LocalStackError(f"the broker at {host}:{port} does not take {client}: {reason}")
 
     def stop(self) -> None:
         """Finish the batch under way and disconnect. What is not acknowledged comes again."""
@@ -147,15 +158,38 @@ class Engine:
 
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            log.error("refused: %s", reason)
+            self._refused(f"connection refused: {reason}")
             return
         filters = smallest_cover([rule.statement.topic_filter for rule in self._rules])
         client.subscribe([(one, 1) for one in filters])
-        self._connected.set()
 
-    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+    def _on_subscribe(
+        self, _client: Client, _data: Any, _id: int, reasons: list[Any], _properties: Any
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refused("its subscription was refused")
+        self._subscribed.set()
+
+    def _on_disconnect(self, *_: Any) -> None:
+        # From here on nothing that came before may be acknowledged: the broker sends it again, and may
+        # give its id to another message as soon as the repetition is acknowledged.
+        with self._connection_lock:
+            self._connection += 1
+
+    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        if message.retain:
+            # Kept by the broker for new subscribers; when it was published it came here like any other.
+            client.ack(message.mid, message.qos)
+            return
         self.stats.received += 1
-        self._queue.put(Received(message.topic, bytes(message.payload), message.mid, message.qos))
+        self._queue.put(
+            Received(self._connection, message.topic, bytes(message.payload), message.mid, message.qos)
+        )
+
+    def _refused(self, reason: str) -> None:
+        log.error("%s", reason)
+        self.error = self.error or LocalStackError(reason)
+        self._subscribed.set()
 
     def _work(self) -> None:
         try:
@@ -192,7 +226,9 @@ class Engine:
             self._fail(good[index], reason)
         self.stats.forwarded += len(good) - len(failed)
         for received in batch:
-            self._client.ack(received.message_id, received.qos)
+            with self._connection_lock:
+                if received.connection == self._connection:
+                    self._client.ack(received.message_id, received.qos)
         self.stats.done += len(batch)
 
     def _run_rules(self, received: Received) -> list[Task]:

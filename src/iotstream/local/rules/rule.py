@@ -7,6 +7,9 @@ A file of rules is a JSON list, with the names that AWS IoT uses:
       "awsIotSqlVersion": "2016-03-23",
       "actions": [{"kinesis": {"streamName": "kinesis-stream", "partitionKey": "${clientid()}"}}],
       "errorAction": {"s3": {"key": "${topic()}/${timestamp()}-${newuuid()}"}}}]
+
+`roleArn` and the bucket's name of the error action are read over: errors go to the engine's directory.
+A rule whose `ruleDisabled` is true is left out. Other keys, and other actions, are refused.
 """
 
 from __future__ import annotations
@@ -25,6 +28,15 @@ from iotstream.local.rules.template import Template
 SQL_VERSION = "2016-03-23"
 PARTITION_KEY = "${clientid()}"
 ERROR_KEY = "${topic()}/${timestamp()}-${newuuid()}"
+_RULE_KEYS = {
+    "ruleName",
+    "sql",
+    "awsIotSqlVersion",
+    "actions",
+    "errorAction",
+    "ruleDisabled",
+    "description",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,26 +109,63 @@ def load_rules(path: Path) -> list[Rule]:
         raise RuleError(f"rules file {str(path)!r}: {error}") from error
     if not isinstance(rows, list) or not rows:
         raise RuleError(f"rules file {str(path)!r}: a list of rules is expected")
-    return [_rule(row, number) for number, row in enumerate(rows)]
+    rules = [rule for number, row in enumerate(rows) if (rule := _rule(row, number)) is not None]
+    names = [rule.name for rule in rules]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice or not rules:
+        what = f"ruleName {', '.join(sorted(twice))} is used twice" if twice else "every rule is disabled"
+        raise RuleError(f"rules file {str(path)!r}: {what}")
+    return rules
 
 
-def _rule(row: Any, number: int) -> Rule:
-    name = row.get("ruleName") if isinstance(row, dict) else None
-    if not isinstance(name, str) or not name:
-        raise RuleError(f"rule {number}: ruleName is missing")
+def _rule(row: Any, number: int) -> Rule | None:
+    """A rule; None if it is disabled."""
+    place = f"rule {number}"
+    _check(row, place, _RULE_KEYS)
+    name = _text(row, "ruleName", place)
+    place = f"rule {name!r}"
     version = row.get("awsIotSqlVersion", SQL_VERSION)
     if version != SQL_VERSION:
-        raise RuleError(f"rule {name!r}: awsIotSqlVersion = {version!r}: only {SQL_VERSION} is there")
+        raise RuleError(f"{place}: awsIotSqlVersion = {version!r}: only {SQL_VERSION} is there")
     actions = row.get("actions")
-    kinesis = actions[0].get("kinesis") if isinstance(actions, list) and len(actions) == 1 else None
-    if not isinstance(kinesis, dict) or not kinesis.get("streamName"):
-        raise RuleError(f"rule {name!r}: actions: one kinesis action with a streamName is expected")
-    error = row.get("errorAction") or {}
-    key = error.get("s3", {}).get("key", ERROR_KEY)
+    if not isinstance(actions, list) or len(actions) != 1:
+        raise RuleError(f"{place}: actions: a list of one kinesis action is expected")
+    kinesis = _only(actions[0], f"{place}: actions[0]", "kinesis", {"streamName", "partitionKey", "roleArn"})
+    error_key = ERROR_KEY
+    if "errorAction" in row:
+        keys = {"key", "bucketName", "roleArn"}
+        error = _only(row["errorAction"], f"{place}: errorAction", "s3", keys)
+        error_key = _text(error, "key", f"{place}: errorAction.s3", ERROR_KEY)
+    if row.get("ruleDisabled", False):
+        return None
     return Rule.of(
         name,
-        row.get("sql", ""),
-        stream=kinesis["streamName"],
-        partition_key=kinesis.get("partitionKey", PARTITION_KEY),
-        error_key=key,
+        _text(row, "sql", place),
+        stream=_text(kinesis, "streamName", f"{place}: actions[0].kinesis"),
+        partition_key=_text(kinesis, "partitionKey", f"{place}: actions[0].kinesis", PARTITION_KEY),
+        error_key=error_key,
     )
+
+
+def _only(value: Any, place: str, action: str, keys: set[str]) -> dict[str, Any]:
+    """The one action in `value`, which must be of the kind `action`."""
+    inner = _check(value, place, {action}).get(action)
+    return _check(inner, f"{place}.{action}", keys)
+
+
+def _check(value: Any, place: str, keys: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RuleError(f"{place}: an object with {', '.join(sorted(keys))} is expected, found {value!r}")
+    unknown = value.keys() - keys
+    if unknown:
+        raise RuleError(
+            f"{place}: {', '.join(sorted(unknown))}: only {', '.join(sorted(keys))} are supported"
+        )
+    return value
+
+
+def _text(row: dict[str, Any], key: str, place: str, default: str = "") -> str:
+    value = row.get(key, default)
+    if not isinstance(value, str) or not value:
+        raise RuleError(f"{place}: {key} = {value!r}: a text is expected")
+    return value
