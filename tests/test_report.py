@@ -148,7 +148,7 @@ def test_a_fleet_is_drawn_as_one_with_its_strays_by_name():
         for chart in charts(telemetry(30), SCHEMA)
         for title in [chart.title]
     }
-    assert names["Temperature over time"] == [
+    assert names["Temperature over time, °C"] == [
         "median of all devices",
         "middle 80 %",
         "device-11",

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iotstream.local.process import ServiceProcess
+
 if TYPE_CHECKING:
     from iotstream.local.stack import Stack
 
@@ -140,6 +142,7 @@ class Work(NamedTuple):
         processed: records that the handler is done with, or that were given up.
         waiting: records in the stream that it is not done with.
         iterator_age_ms: of the last record read.
+        failures: invocations that failed.
     """
 
     received: int
@@ -149,6 +152,7 @@ class Work(NamedTuple):
     processed: int
     waiting: int
     iterator_age_ms: int
+    failures: int = 0
 
     @property
     def idle(self) -> bool:
@@ -158,7 +162,7 @@ class Work(NamedTuple):
 
 def progress(stack: Stack) -> Work:
     """How far the stack is."""
-    rules, source = (_get(stack.services[name].port) for name in ("rules", "event_source"))
+    rules, source = (stats(stack.services[name]) for name in ("rules", "event_source"))
     processed = source["processed"] + source["discarded"]
     return Work(
         received=rules["received"],
@@ -168,10 +172,16 @@ def progress(stack: Stack) -> Work:
         processed=processed,
         waiting=max(rules["forwarded"] - processed, source["buffered"]),
         iterator_age_ms=source["iterator_age_ms"],
+        failures=source["failures"],
     )
 
 
-def _get(port: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats", timeout=10) as answer:
+def stats(service: ServiceProcess) -> dict[str, Any]:
+    """The figures of a program that serves them.
+
+    Raises:
+        OSError: it can't be reached.
+    """
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/stats", timeout=10) as answer:
         found: dict[str, Any] = json.load(answer)
     return found

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from iotstream.errors import LocalStackError
 from iotstream.local import programs
@@ -32,6 +32,11 @@ from iotstream.sinks.objects import open_store
 
 STOP_ORDER = ("rules", "event_source", "broker", "timestream", "kinesis", "aws")
 """What feeds comes first, so that nothing is sent to a program that has ended."""
+STUCK_S = 15.0
+STUCK_FAILURES = 3
+"""So many failed invocations, and no record done in STUCK_S: waiting longer does not help."""
+DRAIN_S = 15.0
+"""The stream lives in memory: what the handler has not done by then is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,14 +163,17 @@ class Stack:
             on_wait: called between looks, for progress.
 
         Raises:
-            LocalStackError: a program has ended by itself.
+            LocalStackError: a program has ended by itself, or the handler fails again and again.
         """
-        deadline = time.monotonic() + timeout_s
-        quiet = 0
-        before: Any = None
-        while time.monotonic() < deadline:
+        began = moved = time.monotonic()
+        quiet, failures, before = 0, 0, None
+        while (now := time.monotonic()) < began + timeout_s:
             self.check()
             state = programs.progress(self)
+            if before is None or state.processed != before.processed:
+                moved, failures = now, state.failures
+            if now - moved > STUCK_S and state.failures - failures >= STUCK_FAILURES:
+                raise LocalStackError(self._why_stuck())
             # Twice the same and nothing under way: a record may be between two programs at one look.
             quiet = quiet + 1 if state.idle and state == before and state.received >= published else 0
             if quiet >= 2:
@@ -176,8 +184,11 @@ class Stack:
             time.sleep(0.2)
         return False
 
-    def stop(self) -> None:
+    def stop(self, *, drain_s: float = DRAIN_S) -> None:
         """End every program in the right order, and keep the lake. Harmless when repeated.
+
+        Args:
+            drain_s: how long to let the handler finish what is in the stream, seconds.
 
         Raises:
             LocalStackError: the copy of the lake is not complete.
@@ -186,12 +197,32 @@ class Stack:
             return
         self._stopped = True
         try:
-            self._end_programs("rules", "event_source")
+            self._end_programs("rules")
+            self._drain(drain_s)
+            self._end_programs("event_source")
             if self.services["aws"].poll() is None:
                 for mirror in self.mirrors.values():
                     mirror.finish()
         finally:
             self._end_programs()
+
+    def _why_stuck(self) -> str:
+        lines = self.services["event_source"].last_log_lines().splitlines()
+        # The runtime interface client writes an error and its traceback as one line.
+        errors = [line for line in lines if line.startswith("[ERROR]")]
+        last = (errors or lines or ["it logged nothing"])[-1].partition("Traceback")[0].strip()
+        log = self.directory / "logs" / "event_source.log"
+        return f"the Lambda handler fails again and again, see {log}: {last}"
+
+    def _drain(self, timeout_s: float) -> None:
+        """Wait until the handler is done with all that was in the stream when this began."""
+        began, deadline = time.time(), time.monotonic() + timeout_s
+        source = self.services["event_source"]
+        while source.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if programs.stats(source)["idle_since"] > began:
+                    return
+            time.sleep(0.1)
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from iotstream.report.telemetry import PALETTE, Chart, charts, summaries
 # The page may load nothing, wherever it is opened: what it needs is in it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 SMOOTHING_S = 1.5
+SHORTEST_S = 0.5
 
 
 def render(data: ReportData) -> str:
@@ -113,7 +114,7 @@ def _balance(data: ReportData) -> str:
 def pipeline_charts(data: ReportData) -> Iterator[Chart]:
     """Rates, lag, rejects by reason, latency."""
     if len(data.samples) > 1:
-        title = "Items per second"
+        title = "Throughput, per second"
         lines = [
             Line(name=name, x=x, y=y, color=color)
             for (key, name), color in zip(data.series.items(), PALETTE, strict=False)
@@ -122,7 +123,7 @@ def pipeline_charts(data: ReportData) -> Iterator[Chart]:
         legend = [(line.name, line.color, "line") for line in lines]
         svg = line_chart(title, lines, times=False, from_zero=True)
         yield Chart(title=title, svg=svg, legend=legend)
-        title = "Iterator age"
+        title = "Iterator age, s"
         lag = Line(
             name="oldest record not processed",
             x=[one.at for one in data.samples],
@@ -133,7 +134,7 @@ def pipeline_charts(data: ReportData) -> Iterator[Chart]:
         yield Chart(title=title, svg=svg, note="age of the oldest record that waits in the stream")
     title = "Rejects by reason"
     yield Chart(title=title, svg=bar_chart(title, data.reasons, color="var(--reject)"))
-    title = "From device to lake"
+    title = "From device to lake, s"
     note = "seconds from publishing until the row was seen in the lake"
     yield Chart(title=title, svg=histogram(title, data.latencies_s, unit="s", color=PALETTE[2]), note=note)
 
@@ -145,7 +146,8 @@ def _rate(samples: Sequence[Sample], key: str) -> tuple[list[float], list[float]
         while start < index - 1 and sample.at - samples[start].at > SMOOTHING_S:
             start += 1
         before = samples[start]
-        if sample.at > before.at:
+        # Over a shorter time a single batch would look like a flood.
+        if sample.at - before.at >= SHORTEST_S:
             grown = sample.counts.get(key, 0) - before.counts.get(key, 0)
             x.append(sample.at)
             y.append(max(grown, 0) / (sample.at - before.at))

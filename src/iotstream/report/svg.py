@@ -87,7 +87,7 @@ def line_chart(
     labels = time_labels(x_ticks) if times else [f"{number(tick)} s" for tick in x_ticks]
     named = [line for line in lines if line.name]
     body = [
-        *_grid(frame, y_ticks, unit),
+        *_grid(frame, y_ticks),
         *_x_axis(frame, x_ticks, labels),
         *(_area(frame, band) for band in bands),
         *(_path(frame, line) for line in lines),
@@ -103,13 +103,11 @@ def _inner_ticks(frame: _Frame) -> list[float]:
     return [tick for tick in number_ticks(frame.x0, frame.x1, 6) if frame.x0 <= tick <= frame.x1]
 
 
-def _grid(frame: _Frame, ticks: Sequence[float], unit: str) -> Iterator[str]:
+def _grid(frame: _Frame, ticks: Sequence[float]) -> Iterator[str]:
     for tick in ticks:
         y = frame.py(tick)
         yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
         yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{number(tick)}</text>'
-    if unit:
-        yield f'<text class="tick" x="2" y="{_TOP - 2}">{escape(unit)}</text>'
 
 
 def _x_axis(frame: _Frame, ticks: Sequence[float], labels: Sequence[str]) -> Iterator[str]:
@@ -187,9 +185,7 @@ def histogram(title: str, values: Sequence[float], *, unit: str = "", bins: int 
     y_ticks = number_ticks(0, max(counts), 4)
     frame = _Frame(x0=low, x1=high, y0=0, y1=y_ticks[-1])
     labels = [number(tick) for tick in ticks]
-    if unit:
-        labels[-1] += f" {unit}"
-    body = [*_grid(frame, y_ticks, ""), *_x_axis(frame, ticks, labels)]
+    body = [*_grid(frame, y_ticks), *_x_axis(frame, ticks, labels)]
     width = (high - low) / bins
     for index, count in enumerate(counts):
         start = low + index * width

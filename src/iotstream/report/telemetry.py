@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from iotstream.report.data import quantile
+from iotstream.report.scales import full_time
 from iotstream.report.svg import Band, Line, histogram, line_chart
 from iotstream.schema import NUMBERS, Field, Schema, Type
 
@@ -59,7 +60,7 @@ def charts(rows: pa.Table, schema: Schema) -> Iterator[Chart]:
         name = one.name.replace("_", " ")
         yield _over_time(name, one, readings)
         values = [value for _, values in readings.values() for value in values]
-        title = f"Distribution of {name}"
+        title = _with_unit(f"Distribution of {name}", one)
         yield Chart(title=title, svg=histogram(title, values, unit=one.unit, color=PALETTE[0]))
 
 
@@ -89,15 +90,26 @@ def _by_time(row: tuple[float, str, float]) -> float:
 
 
 def _over_time(name: str, one: Field, readings: Readings) -> Chart:
-    title = f"{name.capitalize()} over time"
+    title = _with_unit(f"{name.capitalize()} over time", one)
+    note = _range(readings)
     if len(readings) <= MAX_LINES:
         lines = [
             Line(name=device, x=xs, y=ys, color=color)
             for (device, (xs, ys)), color in zip(readings.items(), PALETTE, strict=False)
         ]
         legend = [(line.name, line.color, "line") for line in lines]
-        return Chart(title=title, svg=line_chart(title, lines, unit=one.unit), legend=legend)
-    return _fleet(title, one, readings)
+        return Chart(title=title, svg=line_chart(title, lines, unit=one.unit), legend=legend, note=note)
+    return replace(_fleet(title, one, readings), note=note)
+
+
+def _with_unit(title: str, one: Field) -> str:
+    return f"{title}, {one.unit}" if one.unit else title
+
+
+def _range(readings: Readings) -> str:
+    """From when to when, for an axis that shows the time of day alone."""
+    times = [at for xs, _ in readings.values() for at in (xs[0], xs[-1])]
+    return f"{full_time(min(times))} to {full_time(max(times))} UTC"
 
 
 def _fleet(title: str, one: Field, readings: Readings) -> Chart:
