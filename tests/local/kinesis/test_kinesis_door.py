@@ -126,11 +126,16 @@ def test_a_client_that_leaves_frees_its_subscription(client, running):
     arn = client.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"]
     consumer = client.register_stream_consumer(StreamARN=arn, ConsumerName="c")["Consumer"]["ConsumerARN"]
     request = {"ConsumerARN": consumer, "ShardId": FIRST, "StartingPosition": {"Type": "LATEST"}}
-    stream = client.subscribe_to_shard(**request)["EventStream"]
-    next(iter(stream))
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    headers = {"Content-Type": JSON, "X-Amz-Target": "Kinesis_20131202.SubscribeToShard"}
+    connection.request("POST", "/", json.dumps(request), headers)
+    response = connection.getresponse()
+    assert b"initial-response" in response.read1()
     subscription = running.kinesis.account.consumer(consumer, running.kinesis.now()).subscriptions[FIRST]
-    stream.close()
-    # The server learns of it with the connection's end; another call makes sure that it has had a turn.
+    assert not subscription.ended
+    response.close()
+    connection.close()
+    # The server learns of it with the connection's end; other calls make sure that it has had a turn.
     for _ in range(100):
         client.list_streams()
         if subscription.ended:

@@ -73,6 +73,20 @@ def test_a_continuation_neither_skips_nor_repeats(clock, kind, start, begin):
     assert got == [b"1", b"2", b"4", b"5"]
 
 
+def test_a_continuation_in_the_first_second_of_time(clock):
+    clock.now = 0.0
+    kinesis = Kinesis(clock)
+    kinesis.call("CreateStream", {"StreamName": "s", "ShardCount": 1})
+    arn = kinesis.call("RegisterStreamConsumer", {"StreamARN": ARN, "ConsumerName": "c"})["Consumer"]
+    consumer = arn["ConsumerARN"]
+    subscription = subscribe(kinesis, consumer, "LATEST")
+    continuation = kinesis.poll(subscription).ContinuationSequenceNumber
+    subscription.end()
+    put(kinesis, (b"1", "k"))
+    resumed = subscribe(kinesis, consumer, "AFTER_SEQUENCE_NUMBER", SequenceNumber=continuation)
+    assert payloads(kinesis.poll(resumed)) == [b"1"]
+
+
 def test_a_shards_end_names_its_children_and_ends_the_subscription(one_shard, consumer):
     put(one_shard, (b"1", "k"))
     subscription = subscribe(one_shard, consumer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -170,6 +171,13 @@ TestStreaming.settings = settings(max_examples=25, stateful_step_count=40, deadl
 )
 @settings(deadline=None)
 def test_a_log_answers_like_a_plain_list(steps: list[tuple[int, int]], data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Else only long logs would be compacted.
+        patch.setattr("iotstream.local.kinesis.log._COMPACT_FROM", data.draw(st.sampled_from([1, 1024])))
+        compare_log_with_list(steps, data)
+
+
+def compare_log_with_list(steps: list[tuple[int, int]], data: st.DataObject) -> None:
     log, plain, now, number = Log(), [], 0, 0
     for wait, size in steps:
         now, number = now + wait, number + 1 + size

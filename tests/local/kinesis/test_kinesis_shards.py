@@ -74,6 +74,16 @@ def test_a_childs_numbers_lie_above_its_parents_end(kinesis):
                 assert start > int(by_id[parent]["EndingSequenceNumber"])
 
 
+@pytest.mark.parametrize("index", [0, 14, 15])
+def test_that_holds_for_any_shard_split_in_its_first_second(clock, index):
+    kinesis = Kinesis(clock)
+    kinesis.call("CreateStream", {"StreamName": "s", "ShardCount": 16})
+    split(kinesis, shards(kinesis)[index])
+    listed = shards(kinesis)
+    end = int(listed[index]["SequenceNumberRange"]["EndingSequenceNumber"])
+    assert all(int(child["SequenceNumberRange"]["StartingSequenceNumber"]) > end for child in listed[16:])
+
+
 def test_records_lie_between_their_shards_numbers(kinesis):
     put(kinesis, *[(b"x", f"k{n}") for n in range(50)])
     merge(kinesis, FIRST, SECOND)
@@ -173,6 +183,8 @@ def test_shard_filters(kinesis, clock):
     assert listed("AFTER_SHARD_ID", ShardId=SECOND) == [THIRD, FOURTH]
     assert listed("AT_TIMESTAMP", Timestamp=created + 50) == [FIRST, SECOND]
     assert listed("AT_TIMESTAMP", Timestamp=created + 150) == [SECOND, THIRD, FOURTH]
+    # The second of the split belongs to both.
+    assert listed("AT_TIMESTAMP", Timestamp=created + 100) == everything
     assert listed("AT_TIMESTAMP", Timestamp=created - 50) == [FIRST, SECOND]
     assert listed("FROM_TIMESTAMP", Timestamp=created + 50) == everything
     assert listed("FROM_TIMESTAMP", Timestamp=created + 150) == [SECOND, THIRD, FOURTH]
