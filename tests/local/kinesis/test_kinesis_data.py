@@ -251,6 +251,16 @@ def test_the_stream_must_be_there(kinesis, request_):
     assert error.code == ("ResourceNotFoundException" if request_ else "InvalidArgumentException")
 
 
+@pytest.mark.parametrize(
+    "arn",
+    ["arn:aws:kinesis:eu-west-1:123456789012:stream/s", "arn:aws:kinesis:us-east-1:999999999999:stream/s"],
+)
+def test_an_arn_of_elsewhere_is_not_found(kinesis, arn):
+    error = refused(kinesis, "DescribeStream", {"StreamARN": arn})
+    assert error.code == "ResourceNotFoundException"
+    assert arn.split(":")[4] in error.message
+
+
 def test_an_arn_stands_for_the_name_and_must_agree_with_it(kinesis):
     arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s"
     record = {"Data": b"", "PartitionKey": "k"}

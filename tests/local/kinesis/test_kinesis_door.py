@@ -119,6 +119,7 @@ def test_an_error_ends_a_subscription(client):
     client.deregister_stream_consumer(ConsumerARN=consumer)
     with pytest.raises(ClientError) as caught:
         list(events)
+    stream.close()
     assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
@@ -228,6 +229,24 @@ def test_a_fault_of_our_own_is_a_500(running, monkeypatch, caplog):
         response, content = call(running, "ListStreams", b"{}")
     assert (response.status, json.loads(content)["__type"]) == (500, "InternalFailureException")
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_request_pipelined_behind_a_subscription_waits_for_its_end(client, running):
+    arn = client.describe_stream(StreamName="s")["StreamDescription"]["StreamARN"]
+    consumer = client.register_stream_consumer(StreamARN=arn, ConsumerName="c")["Consumer"]["ConsumerARN"]
+    subscribe = {"ConsumerARN": consumer, "ShardId": FIRST, "StartingPosition": {"Type": "LATEST"}}
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as raw:
+        for operation, request in (("SubscribeToShard", subscribe), ("ListStreams", {})):
+            body = json.dumps(request).encode()
+            head = f"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n"
+            raw.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        received = raw.recv(65536)
+        client.split_shard(StreamName="s", ShardToSplit=FIRST, NewStartingHashKey="100")
+        while b"StreamNames" not in received:
+            data = raw.recv(65536)
+            assert data
+            received += data
+    assert received.index(b"ChildShards") < received.index(b"StreamNames")
 
 
 def test_what_is_not_http_is_refused(running):
