@@ -25,6 +25,7 @@ LAYERS = [
     {"local"},
     {"demo"},
     {"cli"},
+    {"__main__"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 CORE = {name for names in LAYERS[:9] for name in names}

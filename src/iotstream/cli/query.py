@@ -74,13 +74,10 @@ def _ask_lake(sql: str, uri: str) -> pa.Table:
 
 def _ask_timestream(sql: str) -> pa.Table:
     import boto3
-    from botocore.config import Config
 
     from iotstream.timestream_query import ask
 
-    local = bool(os.environ.get("AWS_ENDPOINT_URL_TIMESTREAM_QUERY"))
-    config = Config(endpoint_discovery_enabled=False) if local else None
-    return ask(boto3.client("timestream-query", config=config), sql)
+    return ask(boto3.client("timestream-query"), sql)
 
 
 def _show(table: pa.Table, *, as_json: bool, as_csv: bool) -> None:

@@ -24,10 +24,17 @@ from iotstream.errors import LocalStackError
 STOP_TIMEOUT_S = 15.0
 READY_TIMEOUT_S = 60.0
 LOG_LINES_KEPT = 40
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_stopped_early = threading.Event()
 
 
 def announce(name: str, **facts: Any) -> None:
-    """Print the one line that tells the parent: ready, and how to reach it."""
+    """Print the one line that tells the parent: ready, and how to reach it.
+
+    A signal that follows at once is kept for `wait_for_stop`.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda *_: _stopped_early.set())
     sys.stdout.write(json.dumps({"name": name, **facts}) + "\n")
     sys.stdout.flush()
 
@@ -36,8 +43,10 @@ async def wait_for_stop(*, watch_stdin: bool) -> None:
     """Return on SIGTERM, SIGINT or, if asked, at the end of standard input."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
+    if _stopped_early.is_set():
+        return
     if watch_stdin:
         threading.Thread(target=_call_at_end_of_stdin, args=(loop, stop), daemon=True).start()
     await stop.wait()

@@ -22,7 +22,6 @@ def client(environment: Mapping[str, str], service: str) -> Any:
         service: for example `s3`.
     """
     import boto3  # noqa: PLC0415 - it costs a second
-    from botocore.config import Config  # noqa: PLC0415
 
     variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
     return boto3.client(
@@ -31,8 +30,6 @@ def client(environment: Mapping[str, str], service: str) -> Any:
         region_name=environment["AWS_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        # What is discovered is an address without a scheme, and the SDK would take it for TLS.
-        config=Config(endpoint_discovery_enabled=False),
     )
 
 

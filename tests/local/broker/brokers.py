@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from iotstream.local.broker.mosquitto import find
+import needs
 from iotstream.local.pki import Pki
 from iotstream.local.process import ServiceProcess
 
@@ -21,17 +20,10 @@ class Broker:
     process: ServiceProcess
 
 
-def missing(what: str) -> None:
-    """Skip where something that cannot be installed with pip is absent; fail where CI must have it."""
-    if os.environ.get("CI", "").lower() in {"1", "true"}:
-        pytest.fail(f"CI must have it: {what}")
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module", params=["embedded", "mosquitto"])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    if request.param == "mosquitto" and find() is None:
-        missing("mosquitto is not installed (apt-get install mosquitto)")
+    if request.param == "mosquitto":
+        needs.mosquitto()
     pki = Pki(tmp_path_factory.mktemp("broker") / "pki")
     process = ServiceProcess(
         "iotstream.local.broker", ["--directory", str(pki.directory), "--backend", request.param]

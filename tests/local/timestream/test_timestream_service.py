@@ -28,7 +28,7 @@ def service():
 def client(service, name="timestream-write", **config):
     return boto3.client(
         name,
-        endpoint_url=f"http://{service.address}",
+        endpoint_url=service.address,
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
@@ -210,7 +210,9 @@ def test_what_is_not_there(write):
 
 def test_endpoint_discovery(service, write):
     # A client that discovers calls DescribeEndpoints first, and then the address it is given.
-    assert client(service).describe_endpoints()["Endpoints"][0]["Address"] == service.address
+    discovering = client(service, endpoint_discovery_enabled=True)
+    assert discovering.describe_endpoints()["Endpoints"][0]["Address"] == service.address
+    discovering.write_records(**NAMES, Records=[record()])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,13 @@ from iotstream.local.pki import ClientFiles
 from iotstream.local.rules.errors import EvaluationError
 from iotstream.local.rules.evaluate import Context, run
 from iotstream.local.rules.rule import Rule
-from iotstream.local.rules.stream import MAX_PARTITION_KEY_CHARS, MAX_RECORDS, Entry, StreamWriter
+from iotstream.local.rules.stream import (
+    MAX_PARTITION_KEY_CHARS,
+    MAX_RECORDS,
+    Entry,
+    Stopped,
+    StreamWriter,
+)
 
 LINGER_S = 0.02
 """How long a batch waits for more messages."""
@@ -150,6 +156,7 @@ class Engine:
 
     def stop(self) -> None:
         """Finish the batch under way and disconnect. What is not acknowledged comes again."""
+        self._writer.stop()
         self._queue.put(None)
         if self._worker.is_alive():
             self._worker.join()
@@ -195,6 +202,8 @@ class Engine:
         try:
             while (batch := self._collect()) is not None:
                 self._process(batch)
+        except Stopped:
+            log.warning("stopped while the stream took nothing: what is not acknowledged comes again")
         except Exception as error:
             log.exception("the rule engine stops")
             self.error = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -34,25 +34,38 @@ class Entry(NamedTuple):
         return len(self.data) + len(self.partition_key.encode())
 
 
+class Stopped(Exception):  # noqa: N818 - no error: it was asked for
+    """The writer was told to stop before everything was taken."""
+
+
 class StreamWriter:
     """Puts entries, in order.
 
     Args:
         client: a boto3 client of Kinesis.
         backoff: between tries; what is refused until its deadline is given back.
-        sleep: seconds; for tests.
+        sleep: seconds; for tests. By default it ends early when the writer is told to stop.
     """
 
     def __init__(
-        self, client: Any, *, backoff: Backoff | None = None, sleep: Callable[[float], None] = time.sleep
+        self, client: Any, *, backoff: Backoff | None = None, sleep: Callable[[float], object] | None = None
     ) -> None:
         self._client = client
         self._backoff = backoff or Backoff(base_s=0.05, cap_s=2.0, deadline_s=30.0)
-        self._sleep = sleep
+        self._stopping = threading.Event()
+        self._sleep = sleep or self._stopping.wait
         self.refused = 0
 
+    def stop(self) -> None:
+        """Try nothing again from now on."""
+        self._stopping.set()
+
     def put(self, entries: Sequence[Entry]) -> dict[int, str]:
-        """Put the entries; return the index of each that was not taken, and why."""
+        """Put the entries; return the index of each that was not taken, and why.
+
+        Raises:
+            Stopped: the writer was told to stop, and some were not taken.
+        """
         failed: dict[int, str] = {}
         by_stream: dict[str, list[int]] = defaultdict(list)
         for index, entry in enumerate(entries):
@@ -75,6 +88,8 @@ class StreamWriter:
             # Only what was refused goes again, in its order, before anything that follows.
             part = sorted(refused)
             self._sleep(delay)
+            if self._stopping.is_set():
+                raise Stopped
 
     def _try(self, stream: str, entries: Sequence[Entry], part: list[int]) -> dict[int, str]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - of an extra

@@ -94,7 +94,8 @@ def serve(service: Timestream, port: int) -> ThreadingHTTPServer:
     """Serve on 127.0.0.1; its thread runs until `shutdown`."""
     server = _Server(("127.0.0.1", port), _handler(service))
     server.daemon_threads = True
-    service.address = f"127.0.0.1:{server.server_address[1]}"
+    # With its scheme: the SDK would take a bare address for one with TLS.
+    service.address = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server
 

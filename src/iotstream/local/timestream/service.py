@@ -30,10 +30,10 @@ class Timestream:
 
     Args:
         directory: keeps the state between runs in a DuckDB file; None = in memory.
-        address: what `DescribeEndpoints` answers, `host:port`.
+        address: what `DescribeEndpoints` answers.
     """
 
-    def __init__(self, directory: Path | None = None, *, address: str = "127.0.0.1") -> None:
+    def __init__(self, directory: Path | None = None, *, address: str = "http://127.0.0.1") -> None:
         self.address = address
         self.faults = Faults()
         self._databases: dict[str, dict[str, Table]] = {}

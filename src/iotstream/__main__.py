@@ -1,0 +1,5 @@
+"""`python -m iotstream` is the command `iotstream`."""
+
+from iotstream.cli import main
+
+main()
