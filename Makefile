@@ -53,8 +53,8 @@ lint: setup ## ruff (rules and format) and mypy
 
 .PHONY: bench
 bench: setup ## Benchmarks side by side with the alternatives
-	@$(BIN)/pytest benchmarks -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
-	  --benchmark-only --benchmark-group-by=group --benchmark-columns=min,median,ops,rounds $(ARGS)
+	@$(BIN)/pytest benchmarks -q -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
+	  --benchmark-columns=min,median,rounds $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was made here, .venv too

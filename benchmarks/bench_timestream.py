@@ -1,7 +1,5 @@
 """Rows to Timestream: ours against what its users do: awswrangler, boto3, over one local server.
 
-    pytest benchmarks/bench_timestream.py --benchmark-enable -o python_files='bench_*.py' -s
-
 The server runs in another process. What counts is the client's CPU time a record, all threads of this
 process together: waiting for a local server says nothing about a remote one.
 """
@@ -21,10 +19,9 @@ from iotstream.sinks.timestream.points import points_of, versions_of
 from iotstream.sinks.timestream.request import Target, bodies
 from iotstream.testing import raw_batch
 
-ROWS, ROUNDS = 10_000, 5
+ROWS = 10_000
 DATABASE, TABLE = "iot_timestream_db", "iot_table"
 SCHEMA = iotstream.Schema.load()
-cpu_us: dict[str, float] = {}
 
 
 @pytest.fixture(scope="module")
@@ -115,36 +112,28 @@ def boto3_loop(batch, url):
 
 # What has no version of its own comes first: a later version is not written over.
 @pytest.mark.parametrize("way", [boto3_loop, awswrangler, ours], ids=lambda way: way.__name__)
-def test_write(benchmark, server, batch, way):
+def test_write(measure, server, batch, way):
     write, close = way(batch, server)
-    write()
-    spent = []
-
-    def measured():
-        began = time.process_time()
-        write()
-        spent.append(time.process_time() - began)
-
-    benchmark.pedantic(measured, rounds=ROUNDS)
-    close()
-    cpu_us[way.__name__] = min(spent) / ROWS * 1e6
-    benchmark.extra_info["cpu_us_per_record"] = round(cpu_us[way.__name__], 3)
-    print(f"\n{way.__name__}: {cpu_us[way.__name__]:.2f} µs of client CPU a record")
-    for name, spent_us in cpu_us.items():
-        if way is ours and name != "ours":
-            print(f"{name} / ours = {spent_us / cpu_us['ours']:.1f}")
+    try:
+        measure(
+            lambda _: write(),
+            [None],
+            ROWS,
+            group="Timestream: client CPU, TLS off",
+            name=way.__name__,
+            rounds=5,
+        )
+    finally:
+        close()
 
 
-def test_build(benchmark, batch):
+def test_build(measure, batch):
     """Points and bodies alone."""
     mapping, target = Mapping.of(SCHEMA), Target(DATABASE, TABLE)
 
-    def build():
+    def build(_):
         versions = versions_of(batch.origin, ROWS, 1)
         return [body.payload for body in bodies(points_of(batch.data, versions, mapping), mapping, target)]
 
-    found = benchmark.pedantic(build, rounds=20, warmup_rounds=2)
-    assert len(found) == ROWS // 100
-    if benchmark.stats:
-        benchmark.extra_info["us_per_record"] = round(benchmark.stats.stats.min / ROWS * 1e6, 3)
-        print(f"\nbuild: {benchmark.stats.stats.min / ROWS * 1e6:.2f} µs a record")
+    assert len(build(None)) == ROWS // 100
+    measure(build, [None], ROWS, group="Timestream: bodies built", name="ours", rounds=20)
