@@ -13,7 +13,6 @@ _EXTRAS = {
     "boto3": "aws",
     "botocore": "aws",
     "obstore": "aws",
-    "aiohttp": "aws",
     "awswrangler": "athena",
 }
 _ANY_OTHER = "local"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-_SHOWN = ("pyarrow", "orjson", "msgspec", "obstore", "boto3", "aiohttp", "duckdb", "moto", "awslambdaric")
+_SHOWN = ("pyarrow", "orjson", "msgspec", "obstore", "boto3", "duckdb", "moto", "awslambdaric")
 
 
 def version(
