@@ -1,4 +1,4 @@
-"""From payloads to columns, the fast way: typed structs made from the schema, then Arrow arrays.
+"""From texts to columns, the fast way: typed structs made from the schema, then Arrow arrays.
 
 A struct is only made of an object that every field's type fits; whatever else comes is left to the
 reference decoder. The values of the structs become columns at once, and the rows that do not fit
@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from iotstream._times import epoch_column_to_ms, iso_column_to_ms
 from iotstream._values import convert
 from iotstream.rejects import Fault
-from iotstream.schema import FLOATS, INTEGERS, TIMESTAMP, Encoding, Field, Schema, Type
+from iotstream.schema import FLOATS, INTEGERS, NO_SIGN, TIMESTAMP, Encoding, Field, Schema, Type
 
-# What the decoders below raise for a payload that does not fit.
+# What the decoders below raise for a text that does not fit.
 UNFIT = (msgspec.DecodeError, ValueError, RecursionError)
 
 
@@ -28,24 +28,53 @@ class Structs:
     """The schema as msgspec types.
 
     Attributes:
-        decode: bytes of one object → struct.
-        decode_list: bytes of an array of objects → list of structs.
-        decode_lines: bytes of objects one after the other → list of structs.
+        decode: text of one object → struct; raises one of `UNFIT` if it does not fit.
         columns: structs → a list of Python values for each field.
+        brackets: what the text of a struct has of them at least.
     """
 
     def __init__(self, schema: Schema) -> None:
         names = itertools.count()
         paths: dict[tuple[str, ...], str] = {}
         struct = _struct(schema.fields, 0, names, paths, ())
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
-        self.decode_list = msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
-        self.decode_lines = msgspec.json.Decoder(struct).decode_lines
+        self.decode: Callable[[bytes | str], Any] = msgspec.json.Decoder(struct).decode
         self.columns = _extractor([paths[one.source] for one in schema.fields])
+        required = [one.source for one in schema.fields if not one.may_be_absent]
+        self.brackets = len({source[:depth] for source in required for depth in range(len(source))})
+        self._decode_list = msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
+        self._decode_lines = msgspec.json.Decoder(struct).decode_lines
+
+    def decode_all(self, text: bytes) -> list[Any]:
+        """The items of a text, an array or objects one after the other.
+
+        Each is a struct, or the bytes of what does not fit; none where only the reference can tell.
+        """
+        try:
+            return (self._decode_list if text[:1] == b"[" else self._decode_lines)(text)
+        except UNFIT:
+            return [self._struct_or_bytes(piece) for piece in pieces(text)]
+
+    def _struct_or_bytes(self, piece: bytes) -> Any:
+        try:
+            return self.decode(piece)
+        except UNFIT:
+            return piece
 
 
-raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
-raw_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
+_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_raw_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
+
+
+def pieces(text: bytes) -> list[bytes]:
+    """The items of a text, each as its bytes; none where only the reference can tell."""
+    array = text[:1] == b"["
+    try:
+        found = list(map(bytes, _raw_list(text) if array else _raw_lines(text)))
+    except UNFIT:
+        return []
+    if array or all(piece[:1] == b"{" for piece in found):
+        return found
+    return []
 
 
 def _struct(
@@ -62,16 +91,25 @@ def _struct(
         inner = [one for one in fields if one.source[depth] == key]
         attribute = f"f{next(names)}"
         rename[attribute] = key
-        leaf = len(inner[0].source) == depth + 1
-        if leaf:
+        optional = all(one.may_be_absent for one in inner)
+        if len(inner[0].source) == depth + 1:
             paths[inner[0].source] = ".".join((*above, attribute))
-            kind: Any = Union[tuple(itertools.chain.from_iterable(_types(one) for one in inner))]  # noqa: UP007
+            kind = _leaf(inner)
+            members.append((attribute, kind | None, None) if optional else (attribute, kind))
         else:
             kind = _struct(inner, depth + 1, names, paths, (*above, attribute))
-        optional = leaf and all(one.may_be_absent for one in inner)
-        members.append((attribute, kind | None, None) if optional else (attribute, kind))
+            absent = msgspec.field(default_factory=kind)
+            members.append((attribute, kind, absent) if optional else (attribute, kind))
     # Structs hold no references to each other, so the garbage collector need not look at them.
     return msgspec.defstruct("Item", members, rename=rename, gc=False, kw_only=True)
+
+
+def _leaf(fields: Sequence[Field]) -> Any:
+    """What fits a value that these fields share."""
+    kinds = set(itertools.chain.from_iterable(map(_types, fields)))
+    if bool in kinds and len(kinds) > 1:
+        return type(None)  # nothing else fits both, and Arrow would take True for 1.0
+    return Union[tuple(kinds)]  # noqa: UP007 - there is no other way to write a union of a tuple
 
 
 def _types(one: Field) -> tuple[Any, ...]:
@@ -114,31 +152,48 @@ def _whole(one: Field, values: list[Any]) -> pa.Array | None:
     """The whole column at once, or None where Arrow would take what is not to be taken, or nothing."""
     if one.type in INTEGERS and not set(map(type, values)) <= {int, type(None)}:
         return None  # Arrow would cut 3.7 to 3
-    kind = pa.float64() if one.type is Type.FLOAT32 else one.arrow_type
+    kind = pa.float64() if one.type in FLOATS else one.arrow_type
     try:
         column = pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return None
-    if one.type is not Type.FLOAT32:
+    if one.type not in FLOATS:
+        return column
+    column = pc.add(column, NO_SIGN)
+    if one.type is Type.FLOAT64:
         return column
     column = pc.cast(column, pa.float32())
     return column if pc.all(pc.is_finite(column)).as_py() is not False else None
 
 
 def _timestamps(one: Field, values: list[Any]) -> tuple[pa.Array | None, list[int]]:
-    if None in values:
+    if one.may_be_absent and None in values:
+        return _with_gaps(one, values)
+    if not values:
         return None, []
+    textual = one.encoding in (Encoding.AUTO, Encoding.ISO)
     if not isinstance(values[0], str):
-        ms = epoch_column_to_ms(values, one.encoding)
+        ms = None if one.encoding is Encoding.ISO else epoch_column_to_ms(values, one.encoding)
         return (None, []) if ms is None else (ms.cast(TIMESTAMP), [])
     try:
-        texts = pa.array(values, pa.string())
+        texts = pa.array(values, pa.string()) if textual else None
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return None, []
-    if one.encoding not in {Encoding.AUTO, Encoding.ISO}:
+        texts = None
+    if texts is None:
         return None, []
     column = iso_column_to_ms(texts).cast(TIMESTAMP)
     return column, pc.indices_nonzero(column.is_null()).to_pylist() if column.null_count else []
+
+
+def _with_gaps(one: Field, values: list[Any]) -> tuple[pa.Array | None, list[int]]:
+    """The column of the values that are there, spread out over the rows."""
+    rows = [row for row, value in enumerate(values) if value is not None]
+    column, bad = _timestamps(one, [values[row] for row in rows])
+    if column is None:
+        return None, []
+    places = pa.array([None if value is None else 0 for value in values], pa.int32())
+    places = pc.replace_with_mask(places, places.is_valid(), pa.array(range(len(rows)), pa.int32()))
+    return column.take(places), [rows[row] for row in bad]
 
 
 def _one_by_one(one: Field, values: list[Any]) -> tuple[pa.Array, list[int]]:

@@ -12,19 +12,17 @@ send its neighbours the slow way.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import not_
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._columns import UNFIT, Structs, build, raw_lines, raw_list, to_array
-from iotstream._reference import BLANKS, BOM, Bad, Row, read_item, read_record
+from iotstream._columns import UNFIT, Structs, build, pieces, to_array
+from iotstream._reference import BLANK_BYTES, BLANKS, BOM, Bad, Known, Row, read_item, read_record
 from iotstream.decoded import Decoded
 from iotstream.rejects import Fault, Reject, Rejects
 from iotstream.schema import Schema
@@ -36,34 +34,55 @@ SAMPLE_EVERY = 100
 
 CHUNK_RECORDS = 10_000
 """Records decoded at once: a chunk's Python objects should stay in the cache."""
-_INDEXES = list(range(CHUNK_RECORDS))
-_INDEX_ARRAY = pa.array(_INDEXES, pa.int32())
-_BLANK_BYTES = BLANKS.encode()
-_BYTES_PER_LEVEL = len('{"":}')
-"""An object in an object costs at least so many bytes, an array in an array two."""
+_INDEX_ARRAY = pa.array(range(CHUNK_RECORDS), pa.int32())
+_ZERO_ARRAY = pa.array([0] * CHUNK_RECORDS, pa.int32())
+_READ = frozenset({Row, Bad})
+_OUTCOMES = _READ | {Known}
+_BYTES_PER_LEVEL = len("[]")
+"""A level of nesting costs at least so many bytes."""
 
 
 @dataclass
 class _Work:
-    """A chunk on its way: items found the fast way with their places, and the outcomes of the slow way."""
+    """A chunk on its way.
+
+    Attributes:
+        payloads, arrival_ms: as they came.
+        structs, record, number: the items found the fast way, with the index of the record of each and
+            its number in there.
+        plain: so many of them, the first ones, are whole records.
+        slow: what the reference made of the others, with their places.
+        lines: the texts of the items of broken records, by their places.
+    """
 
     payloads: Sequence[bytes]
     arrival_ms: pa.Int64Array | None
-    items: list[Any]
-    records: list[int]
-    numbers: list[int]
-    packed: set[int] = field(default_factory=set)
-    slow: list[tuple[int, int, Row | Bad]] = field(default_factory=list)
+    structs: list[Any]
+    record: pa.Int32Array
+    number: pa.Int32Array
+    plain: int
+    slow: list[tuple[int, int, Any]] = field(default_factory=list)
+    lines: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def arrival(self, record: int) -> int | None:
         return None if self.arrival_ms is None else self.arrival_ms[record].as_py()
 
     @property
+    def untouched(self) -> bool:
+        """Whether each record is one item, found the fast way."""
+        return self.plain == len(self.payloads)
+
+    @property
     def arrivals(self) -> pa.Int64Array | None:
         """Of the records of the items."""
-        if self.arrival_ms is None or len(self.items) == len(self.payloads) == len(set(self.records)):
+        if self.arrival_ms is None or self.untouched:
             return self.arrival_ms
-        return self.arrival_ms.take(pa.array(self.records, pa.int32()))
+        return self.arrival_ms.take(self.record)
+
+    def add(self, records: Sequence[int], numbers: Sequence[int]) -> None:
+        """Places of more items."""
+        self.record = pa.concat_arrays([self.record, pa.array(records, pa.int32())])
+        self.number = pa.concat_arrays([self.number, pa.array(numbers, pa.int32())])
 
 
 class PythonDecoder:
@@ -84,112 +103,132 @@ class PythonDecoder:
             arrival_ms: int64, n: when each arrived; None where it is unknown.
             offset: added to the index of each record.
         """
-        items, failed = self._plain(payloads)
-        records = _INDEXES[: len(payloads)]
+        structs, failed = self._plain(payloads)
+        record = _INDEX_ARRAY[: len(payloads)]
         if failed:
-            records = list(itertools.compress(records, _mask(len(payloads), failed)))
-        work = _Work(payloads, arrival_ms, items, records, [0] * len(items))
-        for record in failed:
-            self._read_failed(record, work)
-        columns = self._columns(work)
-        return self._assemble(columns, work, offset)
+            record = record.filter(_mask(len(payloads), failed))
+        work = _Work(payloads, arrival_ms, structs, record, _ZERO_ARRAY[: len(structs)], len(structs))
+        self._read_failed(failed, work)
+        return self._assemble(self._columns(work), work, offset)
 
     # --- Records to items ---
 
     def _plain(self, payloads: Sequence[bytes]) -> tuple[list[Any], list[int]]:
-        """The structs of the records that are one plain object each, and the indexes of all others."""
-        doubtful = self._doubtful(payloads)
-        if doubtful:
-            payloads = list(payloads)
-            for record in doubtful:
-                payloads[record] = b""
-        items: list[Any] = []
+        """The structs of the records that are one plain object each, and the indexes of all others.
+
+        The struct decoder does not look at the bytes of strings that it skips, at the size, or at the
+        depth: a record that may break such a rule is one of the others.
+        """
+        joined, longest = b"\n".join(payloads), max(map(len, payloads), default=0)
+        texts, most = list(payloads), self._schema.limits.max_record_bytes
+        if longest > most:
+            texts = [b"" if len(one) > most else one for one in texts]
+        if not joined.isascii():
+            foreign = list(_places(map(bytes.isascii, texts), 0))
+            if not _is_utf8(b"\n".join([texts[record] for record in foreign])):
+                for record in foreign:
+                    texts[record] = texts[record] if _is_utf8(texts[record]) else b""
+        structs, failed = self._decode_each(texts)
+        shallow = self._schema.limits.max_depth * _BYTES_PER_LEVEL
+        if longest <= shallow or not structs or self._is_shallow(joined, structs):
+            return structs, failed
+        others = set(failed)
+        deep = {
+            record
+            for record, one in enumerate(texts)
+            if len(one) > shallow and record not in others and not self._is_shallow(one, ())
+        }
+        if not deep:
+            return structs, failed
+        return self._decode_each([b"" if record in deep else one for record, one in enumerate(texts)])
+
+    def _decode_each(self, payloads: Sequence[bytes]) -> tuple[list[Any], list[int]]:
+        """The structs of the payloads that are one object that fits, and the indexes of the others."""
+        structs: list[Any] = []
         failed: list[int] = []
         rest = iter(payloads)
         while True:
             # At a payload that does not fit, `extend` keeps what it has, and `rest` is past it.
             try:
-                items.extend(map(self._structs.decode, rest))
+                structs.extend(map(self._structs.decode, rest))
             except UNFIT:
-                failed.append(len(items) + len(failed))
+                failed.append(len(structs) + len(failed))
             else:
-                return items, failed
+                return structs, failed
 
-    def _doubtful(self, payloads: Sequence[bytes]) -> set[int]:
-        """Records that the struct decoder might take although they break a rule of the whole record.
+    def _is_shallow(self, text: bytes, structs: Sequence[Any]) -> bool:
+        """Whether nothing in the text can be too deep: each of its structs has brackets of its own."""
+        others = max(len(structs) - 1, 0) * self._structs.brackets
+        return _brackets(text) - others <= self._schema.limits.max_depth
 
-        It does not look at the bytes of strings that it skips, at the depth, or at the size.
-        """
-        limits = self._schema.limits
-        joined = b"\n".join(payloads)
-        longest = max(map(len, payloads), default=0)
-        doubtful: set[int] = set()
-        if not _is_utf8(joined):
-            others = itertools.compress(itertools.count(), map(not_, map(bytes.isascii, payloads)))
-            doubtful.update(index for index in others if not _is_utf8(payloads[index]))
-        if longest > limits.max_record_bytes:
-            doubtful.update(i for i, one in enumerate(payloads) if len(one) > limits.max_record_bytes)
-        if longest > limits.max_depth * (2 if b"[" in joined else _BYTES_PER_LEVEL):
-            doubtful.update(i for i, one in enumerate(payloads) if _brackets(one) > limits.max_depth)
-        return doubtful
+    def _read_failed(self, failed: Sequence[int], work: _Work) -> None:
+        """The items of the records that are no plain object that fits."""
+        records: list[int] = []
+        numbers: list[int] = []
+        for record in failed:
+            items = self._items(work.payloads[record], work.arrival(record))
+            fits: Sequence[int] = range(len(items))
+            if not _OUTCOMES.isdisjoint(map(type, items)):
+                work.slow += [
+                    (record, number, items[number]) for number in fits if type(items[number]) in _READ
+                ]
+                work.lines |= {
+                    (record, number): items[number].text for number in fits if type(items[number]) is Known
+                }
+                fits = [number for number in fits if type(items[number]) not in _READ]
+                items = [one.item if type(one) is Known else one for one in map(items.__getitem__, fits)]
+            work.structs += items
+            numbers += fits
+            records += [record] * len(items)
+        if records:
+            work.add(records, numbers)
 
-    def _read_failed(self, record: int, work: _Work) -> None:
-        payload = work.payloads[record]
-        items = self._unpack(payload)
-        if items is None:
-            outcomes = read_record(payload, self._schema, work.arrival(record))
-            work.slow += [(record, number, outcome) for number, outcome in enumerate(outcomes)]
-            return
-        work.packed.add(record)
-        for number, item in enumerate(items):
-            if isinstance(item, bytes):
-                whole = payload if len(items) == 1 else item
-                outcome = read_item(item, self._schema, work.arrival(record), whole)
-                work.slow.append((record, number, outcome))
-            else:
-                work.items.append(item)
-                work.records.append(record)
-                work.numbers.append(number)
-
-    def _unpack(self, payload: bytes) -> list[Any] | None:
-        """The items of a record: structs, or the bytes of those that do not fit.
-
-        None where the reference must read the whole record: it has a fault of its own, or it is one
-        plain object that did not fit.
-        """
+    def _items(self, payload: bytes, arrival: int | None) -> list[Any]:
+        """The items of a record: a struct where one fits, else what the reference says."""
         text = _text(payload, self._schema)
-        if text is None or not (text is not payload or text[:1] == b"[" or _has_several(text)):
-            return None
-        try:
-            items = (self._structs.decode_list if text[:1] == b"[" else self._structs.decode_lines)(text)
-        except UNFIT:
-            items = [self._struct_or_bytes(piece) for piece in _pieces(text)]
-        fits = 0 < len(items) <= self._schema.limits.max_items
-        return items if fits and self._is_shallow(text, len(items)) else None
+        if text is payload and text[:1] != b"[" and not _has_several(text):
+            return read_record(payload, self._schema, arrival)
+        items = self._structs.decode_all(text) if text else []
+        if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(text, items):
+            return read_record(payload, self._schema, arrival, self._known_lines)
+        if bytes not in map(type, items):
+            return items
+        whole = payload if len(items) == 1 else None
+        return [
+            read_item(item, self._schema, arrival, whole or item) if type(item) is bytes else item
+            for item in items
+        ]
 
-    def _struct_or_bytes(self, piece: bytes) -> Any:
-        try:
-            return self._structs.decode(piece)
-        except UNFIT:
-            return piece
-
-    def _is_shallow(self, text: bytes, items: int) -> bool:
-        """Whether no document is deeper than allowed; each item but the deepest has a bracket of its own."""
-        most = self._schema.limits.max_depth
-        outer = 1 if text[:1] == b"[" else 0
-        if _brackets(text) - (items - 1) <= most:
+    def _are_shallow(self, text: bytes, items: Sequence[Any]) -> bool:
+        if self._is_shallow(text, [one for one in items if type(one) is not bytes]):
             return True
-        return all(_brackets(piece) + outer <= most for piece in _pieces(text))
+        inner = self._schema.limits.max_depth - (text[:1] == b"[")
+        return all(_brackets(piece) <= inner for piece in pieces(text))
+
+    def _known_lines(self, text: str) -> dict[int, Known]:
+        """The lines of a text that are an object which fits: where something else is broken, they are not."""
+        known: dict[int, Known] = {}
+        at = 0
+        for line in text.split("\n"):
+            try:
+                struct = self._structs.decode(line)
+            except UNFIT:
+                pass
+            else:
+                if line.count("{") + line.count("[") <= self._schema.limits.max_depth:
+                    known[at + len(line) - len(line.lstrip(BLANKS))] = Known(struct, line.strip(BLANKS))
+            at += len(line) + 1
+        return known
 
     # --- Items to columns ---
 
     def _columns(self, work: _Work) -> list[pa.Array]:
         """The columns of the items; those that may break a rule are taken out and read the slow way."""
-        if not work.items:
+        if not work.structs:
             return [to_array(one, []) for one in self._schema.fields]
         columns: list[pa.Array] = []
         bad: set[int] = set()
-        for one, values in zip(self._schema.fields, self._structs.columns(work.items), strict=True):
+        for one, values in zip(self._schema.fields, self._structs.columns(work.structs), strict=True):
             column, rows = build(one, values)
             columns.append(column)
             bad.update(rows)
@@ -197,25 +236,28 @@ class PythonDecoder:
         if not bad:
             return columns
         self._read_again(sorted(bad), work)
-        mask = _mask(len(work.items), bad)
-        work.records = list(itertools.compress(work.records, mask))
-        work.numbers = list(itertools.compress(work.numbers, mask))
-        keep = pa.Array.from_buffers(pa.uint8(), len(mask), [None, pa.py_buffer(mask)]).cast(pa.bool_())
-        return [column.filter(keep) for column in columns]
+        mask = _mask(len(work.structs), bad)
+        work.plain -= sum(row < work.plain for row in bad)
+        work.record, work.number = work.record.filter(mask), work.number.filter(mask)
+        return [column.filter(mask) for column in columns]
 
     def _read_again(self, rows: Sequence[int], work: _Work) -> None:
-        pieces: dict[int, list[bytes]] = {}
-        for row in rows:
-            record, number = work.records[row], work.numbers[row]
+        places = zip(
+            work.record.take(pa.array(rows)).to_pylist(),
+            work.number.take(pa.array(rows)).to_pylist(),
+            strict=True,
+        )
+        last, found = -1, []
+        for row, (record, number) in zip(rows, places, strict=True):
             payload, arrival = work.payloads[record], work.arrival(record)
-            if record in work.packed:
-                if record not in pieces:
-                    pieces[record] = _pieces(_text(payload, self._schema) or b"")
-                items = pieces[record]
-                whole = payload if len(items) == 1 else items[number]
-                outcome = read_item(items[number], self._schema, arrival, whole)
-            else:
+            if row < work.plain:
                 (outcome,) = read_record(payload, self._schema, arrival)
+            else:
+                if record != last:
+                    last, found = record, pieces(_text(payload, self._schema))
+                line = work.lines.get((record, number))
+                piece = found[number] if line is None else line.encode()
+                outcome = read_item(piece, self._schema, arrival, payload if len(found) == 1 else piece)
             work.slow.append((record, number, outcome))
 
     # --- Columns to rows and rejects ---
@@ -223,66 +265,76 @@ class PythonDecoder:
     def _assemble(self, columns: list[pa.Array], work: _Work, offset: int) -> Decoded:
         work.slow.sort(key=lambda one: one[:2])
         rejects = Rejects(
-            Reject(
-                record + offset,
-                number,
-                outcome.fault.reason,
-                outcome.field,
-                outcome.fault.detail,
-                outcome.payload,
-            )
-            for record, number, outcome in work.slow
-            if isinstance(outcome, Bad)
+            Reject(record + offset, number, one.fault.reason, one.field, one.fault.detail, one.payload)
+            for record, number, one in work.slow
+            if isinstance(one, Bad)
         )
-        columns = self._splice(columns, work)
-        untouched = len(work.records) == len(work.payloads) and not work.packed and not work.slow
-        record = _INDEX_ARRAY[: len(work.records)] if untouched else pa.array(work.records, pa.int32())
+        columns, record, item = self._in_order(columns, work)
         return Decoded(
             data=pa.RecordBatch.from_arrays(columns, schema=self._schema.arrow),
             rejects=rejects,
             record=pc.add(record, pa.scalar(offset, pa.int32())) if offset else record,
-            item=pa.array(work.numbers, pa.int32()),
+            item=item,
             extra_fields=self._extra_fields(work.payloads),
         )
 
-    def _splice(self, columns: list[pa.Array], work: _Work) -> list[pa.Array]:
-        """Put the rows of the slow way, and those of packed records, into the order of the input."""
-        rows = [(record, number, one.values) for record, number, one in work.slow if isinstance(one, Row)]
+    def _in_order(
+        self, columns: list[pa.Array], work: _Work
+    ) -> tuple[list[pa.Array], pa.Int32Array, pa.Int32Array]:
+        """The columns, records and numbers of all rows, those of the slow way too, in input order."""
+        rows = [one for one in work.slow if isinstance(one[2], Row)]
         if rows:
-            added = zip(*(values for _, _, values in rows), strict=True)
+            records, numbers, outcomes = zip(*rows, strict=True)
+            added = zip(*(one.values for one in outcomes), strict=True)
             columns = [
                 pa.concat_arrays([column, to_array(one, values)])
                 for column, one, values in zip(columns, self._schema.fields, added, strict=True)
             ]
-            work.records += [record for record, _, _ in rows]
-            work.numbers += [number for _, number, _ in rows]
-        if not rows and not work.packed:
-            return columns
-        keys = list(zip(work.records, work.numbers, strict=True))
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        work.records = [work.records[row] for row in order]
-        work.numbers = [work.numbers[row] for row in order]
-        return [column.take(pa.array(order, pa.int32())) for column in columns]
+            work.add(records, numbers)
+        if not rows and work.plain in {0, len(work.record)}:
+            return columns, work.record, work.number  # they came in order
+        places = pa.table([work.record, work.number], ["record", "item"])
+        order = pc.sort_indices(places, [("record", "ascending"), ("item", "ascending")])
+        return [column.take(order) for column in columns], work.record.take(order), work.number.take(order)
 
     def _extra_fields(self, payloads: Sequence[bytes]) -> Counter[str]:
-        """Names that the schema does not know, in one record of a hundred that is a plain object."""
+        """Names that the schema does not know, in one record of a hundred."""
         counts: Counter[str] = Counter()
         for payload in payloads[::SAMPLE_EVERY]:
-            try:
-                item = orjson.loads(payload)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(item, dict):
-                counts.update(_unknown(item, (), self._known))
+            for item in _values(_text(payload, self._schema)):
+                if isinstance(item, dict):
+                    counts.update(_unknown(item, (), self._known))
         return counts
 
 
-def _mask(length: int, places: Iterable[int]) -> bytearray:
-    """1, and 0 at the places."""
+def _mask(length: int, places: Iterable[int]) -> pa.BooleanArray:
+    """False at the places, else true."""
     mask = bytearray(b"\1") * length
     for place in places:
         mask[place] = 0
-    return mask
+    return pa.Array.from_buffers(pa.uint8(), length, [None, pa.py_buffer(mask)]).cast(pa.bool_())
+
+
+def _places(values: Iterable[int], value: int) -> Iterator[int]:
+    """Where among small integers that one stands."""
+    found = bytes(values)
+    place = found.find(value)
+    while place >= 0:
+        yield place
+        place = found.find(value, place + 1)
+
+
+def _values(text: bytes) -> Iterator[object]:
+    """The items of a text, as far as they are easily had."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        lone = pieces(text)
+        if len(lone) > 1:
+            for piece in lone:
+                yield from _values(piece)
+    else:
+        yield from value if isinstance(value, list) else [value]
 
 
 def _unknown(item: dict[str, Any], above: tuple[str, ...], known: set[tuple[str, ...]]) -> Iterator[str]:
@@ -295,32 +347,21 @@ def _unknown(item: dict[str, Any], above: tuple[str, ...], known: set[tuple[str,
             yield from _unknown(value, path, known)
 
 
-def _text(payload: bytes, schema: Schema) -> bytes | None:
-    """The record's text, blanks and BOM stripped; None if the record has a fault as a whole."""
+def _text(payload: bytes, schema: Schema) -> bytes:
+    """The record's text, blanks and BOM stripped; none if the record has a fault as a whole."""
     text = inflate(payload, schema.limits)
     if isinstance(text, Fault):
-        return None
-    text = text.removeprefix(BOM).strip(_BLANK_BYTES)
-    return text if text and _is_utf8(text) else None
+        return b""
+    text = text.removeprefix(BOM).strip(BLANK_BYTES)
+    return text if _is_utf8(text) else b""
 
 
 def _has_several(text: bytes) -> bool:
     return b"\n" in text or b"}{" in text
 
 
-def _pieces(text: bytes) -> list[bytes]:
-    """The items of a text, each as its bytes; none where only the reference can tell."""
-    array = text[:1] == b"["
-    try:
-        pieces = [bytes(piece) for piece in (raw_list(text) if array else raw_lines(text))]
-    except UNFIT:
-        return []
-    nested = not array and any(piece[:1] == b"[" for piece in pieces)
-    return [] if nested else pieces
-
-
 def _brackets(text: bytes) -> int:
-    return text.count(b"{") + text.count(b"[")
+    return text.count(b"{") + (text.count(b"[") if b"[" in text else 0)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from iotstream._values import convert, parse_integer, show
 from iotstream.rejects import Fault, Reason
@@ -18,6 +18,7 @@ from iotstream.unpack import inflate
 
 BOM = b"\xef\xbb\xbf"
 BLANKS = " \t\n\r"
+BLANK_BYTES = BLANKS.encode()
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
@@ -35,18 +36,31 @@ class Bad(NamedTuple):
     payload: bytes
 
 
-def read_record(payload: bytes, schema: Schema, arrival_ms: int | None) -> list[Row | Bad]:
+class Known(NamedTuple):
+    """An item that need not be read: a complete object which, the caller says, is in order."""
+
+    item: Any
+    text: str
+
+
+def read_record(
+    payload: bytes,
+    schema: Schema,
+    arrival_ms: int | None,
+    known: Callable[[str], Mapping[int, Known]] = lambda _: {},
+) -> list[Row | Bad | Known]:
     """The items of a record, in order: at least one.
 
     Args:
         payload: the record as it came; not a KPL aggregate any more.
         schema: the telemetry.
         arrival_ms: when the record arrived, ms since the epoch; None = unknown, no time bounds.
+        known: tells of the record's text which items at which characters are known.
     """
     text = _text(payload, schema.limits)
     if isinstance(text, Fault):
         return [Bad(text, "", payload)]
-    documents = list(_documents(text, schema.limits.max_depth))
+    documents = list(_documents(text, schema.limits.max_depth, known(text)))
     count = sum(document.items for document in documents)
     if count == 0:
         return [Bad(Fault(Reason.EMPTY, "no item"), "", payload)]
@@ -65,6 +79,8 @@ def read_item(text: bytes, schema: Schema, arrival_ms: int | None, payload: byte
 def _text(payload: bytes, limits: Limits) -> str | Fault:
     if not payload:
         return Fault(Reason.EMPTY, "no bytes")
+    if len(payload) > limits.max_record_bytes and not payload.removeprefix(BOM).strip(BLANK_BYTES):
+        return Fault(Reason.EMPTY, "blank")
     raw = inflate(payload, limits)
     if isinstance(raw, Fault):
         return raw
@@ -94,6 +110,7 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
+_TOO_DEEP_FOR_PYTHON = object()
 _scanner = json.JSONDecoder(parse_int=parse_integer, parse_constant=_refuse_constant)
 
 
@@ -107,11 +124,15 @@ def _scan(text: str, at: int) -> tuple[object, int]:
     return _scanner.raw_decode(text, at)
 
 
-def _documents(text: str, max_depth: int) -> Iterator[_Document]:
+def _documents(text: str, max_depth: int, known: Mapping[int, Known]) -> Iterator[_Document]:
     """The text's values one after the other; a fault stands for all up to where reading resumes."""
     at, end = _skip_blanks(text, 0), len(text)
     while at < end:
-        value, stop = _document(text, at, max_depth)
+        if at in known:
+            value: object = known[at]
+            stop: int | None = at + len(known[at].text)
+        else:
+            value, stop = _document(text, at, max_depth)
         if stop is None:
             stop = _next_object_line(text, at)
         yield _Document(value, at, stop)
@@ -119,22 +140,30 @@ def _documents(text: str, max_depth: int) -> Iterator[_Document]:
 
 
 def _document(text: str, at: int, max_depth: int) -> tuple[object, int | None]:
-    """A value and its end; or a fault, whose end is None where it is one of syntax."""
+    """A value and its end; or a fault, whose end is None where it is one of syntax.
+
+    An object or an array ends with its bracket, whatever follows. A bare number, string or word must be
+    followed by a blank: else the rest of a line whose beginning was lost would be several items.
+    """
     try:
         value, stop = _scan(text, at)
+        if text[at] not in "{[" and text[stop : stop + 1].strip(BLANKS):
+            return Fault(Reason.NOT_JSON, f"a bare value with no blank after it: char {stop}"), None
         if text.count("{", at, stop) + text.count("[", at, stop) <= max_depth:
             return value, stop
-        depth = _outline(text, at)[1]
     except ValueError as error:
         return Fault(Reason.NOT_JSON, str(error)), None
     except RecursionError:
-        value = None
-        try:
-            stop, depth = _outline(text, at)
-        except ValueError as error:
-            return Fault(Reason.NOT_JSON, str(error)), None
+        value = _TOO_DEEP_FOR_PYTHON
+    try:
+        stop, depth = _outline(text, at)
+    except ValueError as error:
+        return Fault(Reason.NOT_JSON, str(error)), None
     if depth > max_depth:
         return Fault(Reason.TOO_DEEP, f"{depth} levels, at most {max_depth}"), stop
+    if value is _TOO_DEEP_FOR_PYTHON:
+        # The caller's own calls have used up the stack: no fault of the record.
+        raise RecursionError(f"no room on the stack for {depth} levels of JSON")
     return value, stop
 
 
@@ -222,8 +251,11 @@ def _outline(text: str, at: int) -> tuple[int, int]:
 
 def _read(
     document: _Document, text: str, schema: Schema, arrival_ms: int | None, whole: bytes | None
-) -> Iterator[Row | Bad]:
+) -> Iterator[Row | Bad | Known]:
     value = document.value
+    if isinstance(value, Known):
+        yield value
+        return
     if not isinstance(value, list):
         payload = text[document.start : document.end].strip(BLANKS).encode() if whole is None else whole
         yield _judge(value, schema, arrival_ms, payload)

@@ -17,6 +17,7 @@ from iotstream.schema import (
     FLOATS,
     INTEGER_BOUNDS,
     INTEGERS,
+    NO_SIGN,
     NUMBERS,
     Encoding,
     Field,
@@ -25,6 +26,7 @@ from iotstream.schema import (
     Schema,
     Type,
     Value,
+    to_float32,
 )
 
 MAX_DEPTH_ALLOWED = 256
@@ -139,7 +141,7 @@ def _parse_field(row: object, number: int) -> Field:
     name = table.take("name", str, allowed="the column's name, letters, digits and _")
     if not _NAME.fullmatch(name):
         table.refuse("name", name, "letters, digits and _, not beginning with a digit, at most 128")
-    if name in RESERVED_NAMES:
+    if name.lower() in RESERVED_NAMES:
         table.refuse("name", name, "dt and hour are the lake's partition columns")
     kind, role = table.choose("type", Type), table.choose("role", Role)
     required = table.take("required", bool, default=True, allowed="true or false")
@@ -179,9 +181,32 @@ def _bound(table: _Table, key: str, kind: Type) -> float | int | None:
     value = table.values.pop(key)
     if kind not in NUMBERS:
         table.refuse(key, value, f"only for numbers, not for {kind}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        table.refuse(key, value, "a number")
-    return value
+    number = _number(kind, value)
+    if number is None:
+        table.refuse(key, value, _allowed_number(kind))
+    return value if kind in FLOATS else number  # 85 stays 85 where people read it
+
+
+def _number(kind: Type, value: object) -> float | int | None:
+    """The value as one of the type; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if kind in INTEGERS:
+        low, high = INTEGER_BOUNDS[kind]
+        return int(value) if low <= value <= high and value == int(value) else None
+    try:
+        number = float(value)
+        within = math.isfinite(to_float32(number) if kind is Type.FLOAT32 else number)
+    except OverflowError:
+        return None
+    return number + NO_SIGN if within else None
+
+
+def _allowed_number(kind: Type) -> str:
+    if kind in INTEGERS:
+        low, high = INTEGER_BOUNDS[kind]
+        return f"a whole number from {low} to {high}"
+    return f"a number within the range of a {kind}"
 
 
 def _pattern(table: _Table) -> str | None:
@@ -199,20 +224,16 @@ def _default(table: _Table, kind: Type) -> Value | None:
     if "default" not in table.values:
         return None
     value = table.values.pop("default")
-    kinds: dict[Type, tuple[type, ...]] = {Type.BOOL: (bool,), Type.STRING: (str,)}
-    kinds |= dict.fromkeys(INTEGERS, (int,)) | dict.fromkeys(FLOATS, (int, float))
-    if kind not in kinds:
+    if kind is Type.TIMESTAMP:
         table.refuse("default", value, f"a {kind} has no default")
-    fits = isinstance(value, kinds[kind]) and (kind is Type.BOOL or not isinstance(value, bool))
-    if fits and kind in INTEGERS:
-        low, high = INTEGER_BOUNDS[kind]
-        fits = low <= value <= high
-    if fits and kind in FLOATS:
-        value = float(value)
-        fits = abs(value) < float("inf")
-    if not fits:
+    if kind in NUMBERS:
+        number = _number(kind, value)
+        if number is None:
+            table.refuse("default", value, f"a value of type {kind}: {_allowed_number(kind)}")
+        return number
+    if not isinstance(value, bool if kind is Type.BOOL else str):
         table.refuse("default", value, f"a value of type {kind}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _check_field(table: _Table, one: Field, row: Mapping[str, Any]) -> None:
@@ -227,18 +248,42 @@ def _check_field(table: _Table, one: Field, row: Mapping[str, Any]) -> None:
         for key in ("max_length", "pattern"):
             if key in row:
                 table.refuse(key, row[key], "only for strings")
+    if one.type in {Type.STRING, Type.BOOL} and "lenient" in row:
+        table.refuse("lenient", row["lenient"], "only for numbers and timestamps")
     if one.min is not None and one.max is not None and one.min > one.max:
         table.refuse("min", one.min, f"at most max, which is {one.max}")
+    _check_default(table, one)
+
+
+def _check_default(table: _Table, one: Field) -> None:
+    """A default obeys the rules that a value from a device obeys."""
+    value = one.default
+    if isinstance(value, str):
+        if one.max_length is not None and len(value) > one.max_length:
+            table.refuse("default", value, f"at most max_length = {one.max_length} characters")
+        if (
+            one.pattern is not None
+            and not pc.match_substring_regex(pa.array([value]), one.pattern)[0].as_py()
+        ):
+            table.refuse("default", value, f"what pattern = {one.pattern!r} finds")
+    elif value is not None:
+        if one.min is not None and value < one.min:
+            table.refuse("default", value, f"at least min, which is {one.min}")
+        if one.max is not None and value > one.max:
+            table.refuse("default", value, f"at most max, which is {one.max}")
 
 
 def _check_together(fields: tuple[Field, ...]) -> None:
     """What holds between fields."""
     if not fields:
         raise SchemaError("field: at least one [[field]] table")
-    names = [one.name for one in fields]
-    for name in names:
-        if names.count(name) > 1:
-            raise SchemaError(f"field[{name}].name = {name!r}: a name is used once")
+    # Glue and Athena fold names: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
+    names = [one.name.lower() for one in fields]
+    for one, folded in zip(fields, names, strict=True):
+        if names.count(folded) > 1:
+            raise SchemaError(
+                f"field[{one.name}].name = {one.name!r}: a name is used once, whatever its letters' case"
+            )
     times = [one.name for one in fields if one.role is Role.TIME]
     if len(times) != 1:
         raise SchemaError(f'field: exactly one has role = "time", not {times}')

@@ -31,6 +31,8 @@ _SURE_ISO = (
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
     r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
 )
+_FEW = 100
+"""So many texts are quickly read one by one."""
 _FRACTION = re.compile(r"\.(\d+)")
 _TICKS_PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _SURE_ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
@@ -102,15 +104,38 @@ def iso_column_to_ms(texts: pa.StringArray) -> pa.Int64Array:
     """A column of ISO texts as int64 ms, null where a text is no time.
 
     Arrow's parser also takes times without seconds: texts of up to 19, of 21 and of 22 bytes with a
-    zone can be such, so that a column with other lengths is looked at more closely first.
+    zone can be such. So only texts of other lengths are left to it alone.
     """
-    shortest, longest = pc.min_max(pc.binary_length(texts)).as_py().values()
+    lengths = pc.binary_length(texts)
+    shortest, longest = pc.min_max(lengths).as_py().values()
     naive = shortest == longest == _NAIVE_BYTES
     if naive or shortest == longest == _ZONED_BYTES or shortest >= _SURE_BYTES:
         ms = _cast(texts, _unit(texts[0].as_py()), naive=naive)
         if ms is not None:
             return ms
+    sure = pc.equal(lengths, _NAIVE_BYTES)
+    naive = 2 * pc.sum(sure).as_py() > len(texts)
+    if not naive:
+        sure = pc.or_(pc.equal(lengths, _ZONED_BYTES), pc.greater_equal(lengths, _SURE_BYTES))
+    if 0 < len(texts) - pc.sum(sure).as_py() <= _FEW:
+        ms = _cast_all_but(texts, sure, naive=naive)
+        if ms is not None:
+            return ms
     return _search(texts)
+
+
+def _cast_all_but(texts: pa.StringArray, sure: pa.BooleanArray, *, naive: bool) -> pa.Int64Array | None:
+    """By Arrow what is sure to mean the same to it, and one by one the others; None if Arrow refuses."""
+    harmless = texts.filter(sure)[:1].to_pylist() or [""]
+    ms = _cast(pc.if_else(sure, texts, harmless[0]), _unit(harmless[0]), naive=naive)
+    return None if ms is None else _with_scalars(ms, texts, sure)
+
+
+def _with_scalars(ms: pa.Int64Array, texts: pa.StringArray, sure: pa.BooleanArray) -> pa.Int64Array:
+    """The column with the rows that are not sure read one by one."""
+    rest = pc.invert(sure)
+    scalars = [iso_to_ms(text) for text in texts.filter(rest).to_pylist()]
+    return pc.replace_with_mask(ms, rest, pa.array(scalars, pa.int64()))
 
 
 def _unit(text: str) -> str:
@@ -135,9 +160,7 @@ def _search(texts: pa.StringArray) -> pa.Int64Array:
             break
     else:
         return pa.array([iso_to_ms(text) for text in texts.to_pylist()], pa.int64())
-    rest = pc.invert(sure)
-    scalars = [iso_to_ms(text) for text in texts.filter(rest).to_pylist()]
-    return pc.replace_with_mask(ms, rest, pa.array(scalars, pa.int64()))
+    return _with_scalars(ms, texts, sure)
 
 
 def _cast(texts: pa.StringArray, unit: str, *, naive: bool) -> pa.Int64Array | None:
@@ -149,14 +172,17 @@ def _cast(texts: pa.StringArray, unit: str, *, naive: bool) -> pa.Int64Array | N
     return _whole_ms(pc.cast(parsed, pa.int64()), _TICKS_PER_MS[unit])
 
 
-def _whole_ms(ticks: pa.Int64Array, per_ms: int) -> pa.Int64Array | None:
-    """Cut to ms, which is towards the past; None where integer division would cut towards the epoch."""
-    bounds = pc.min_max(ticks).as_py()
-    if bounds["min"] is None:
-        return ticks
-    if per_ms == 1:
-        return ticks if bounds["min"] >= MIN_MS and bounds["max"] <= MAX_MS else None
-    return pc.divide(ticks, per_ms) if bounds["min"] >= 0 else None
+def _whole_ms(ticks: pa.Int64Array, per_ms: int) -> pa.Int64Array:
+    """Cut to ms, which is towards the past; null outside the years 1 to 9999."""
+    ms = ticks
+    if per_ms > 1:
+        ms = pc.divide(ticks, per_ms)  # cuts towards the epoch
+        ms = pc.subtract(ms, pc.cast(pc.less(ticks, pc.multiply(ms, per_ms)), pa.int64()))
+    least, most = pc.min_max(ms).as_py().values()
+    if least is None or (least >= MIN_MS and most <= MAX_MS):
+        return ms
+    within = pc.and_(pc.greater_equal(ms, MIN_MS), pc.less_equal(ms, MAX_MS))
+    return pc.if_else(within, ms, pa.scalar(None, pa.int64()))
 
 
 def epoch_column_to_ms(values: Sequence[object], encoding: Encoding) -> pa.Int64Array | None:

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotstream._times import epoch_to_ms, iso_to_ms
 from iotstream.rejects import Fault, Reason
-from iotstream.schema import FLOATS, INTEGER_BOUNDS, INTEGERS, Encoding, Field, Type, Value
+from iotstream.schema import (
+    FLOATS,
+    INTEGER_BOUNDS,
+    INTEGERS,
+    NO_SIGN,
+    Encoding,
+    Field,
+    Type,
+    Value,
+    to_float32,
+)
 
 _NUMERIC = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -42,11 +51,16 @@ def parse_integer(digits: str) -> int:
     return int(digits)
 
 
+# Enumerations hash slowly; a tuple's members are compared by identity first.
+_FLOATS, _INTEGERS = tuple(FLOATS), tuple(INTEGERS)
+_TEXTUAL = (Encoding.AUTO, Encoding.ISO)
+
+
 def convert(one: Field, value: object) -> Value | Fault:
     """The value of the field's type, with all rules of the field but the time bounds applied."""
-    if one.type in FLOATS:
+    if one.type in _FLOATS:
         result: Value | Fault = _float(one, value)
-    elif one.type in INTEGERS:
+    elif one.type in _INTEGERS:
         result = _integer(one, value)
     elif one.type is Type.STRING:
         result = _string(one, value)
@@ -90,10 +104,10 @@ def _float(one: Field, value: object) -> float | Fault:
         return Fault(Reason.NOT_FINITE, f"{show(value)} is beyond the range of a float64")
     if one.type is Type.FLOAT32:
         try:
-            (result,) = struct.unpack("<f", struct.pack("<f", result))
+            result = to_float32(result)
         except OverflowError:
             return Fault(Reason.OUT_OF_BOUNDS, f"{show(value)} is beyond the range of a float32")
-    return _bounded(one, result, value)
+    return _bounded(one, result + NO_SIGN, value)
 
 
 def _integer(one: Field, value: object) -> int | Fault:
@@ -113,9 +127,12 @@ def _integer(one: Field, value: object) -> int | Fault:
 
 
 def _bounded(one: Field, number: float, value: object) -> float | Fault:
-    if one.min is not None and number < one.min:
+    if one.min is None and one.max is None:
+        return number
+    low, high = one.bounds
+    if low is not None and number < low:
         return Fault(Reason.OUT_OF_BOUNDS, f"{show(value)} is below min = {one.min}")
-    if one.max is not None and number > one.max:
+    if high is not None and number > high:
         return Fault(Reason.OUT_OF_BOUNDS, f"{show(value)} is above max = {one.max}")
     return number
 
@@ -149,8 +166,7 @@ def has_lone_surrogate(text: str) -> bool:
 
 
 def _timestamp(one: Field, value: object) -> int | Fault:
-    textual = one.encoding in {Encoding.AUTO, Encoding.ISO}
-    if isinstance(value, str) and textual:
+    if isinstance(value, str) and one.encoding in _TEXTUAL:
         if has_lone_surrogate(value):
             return Fault(Reason.BAD_STRING, f"a lone surrogate: {ascii(value)[:DETAIL_CHARS]}")
         ms = iso_to_ms(value)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iotstream._python_decoder import CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
@@ -73,20 +74,28 @@ def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.In
 
 def _decode_aggregates(payloads: Sequence[bytes], schema: Schema) -> Decoded:
     """Decode the user records, and number their items through the payload that they came in."""
-    users, parents, _ = split_aggregates(payloads)
+    users, parents, numbers = split_aggregates(payloads)
     decoded = _decode_records(users, schema, None)
-    record, item = decoded.record.to_pylist(), decoded.item.to_pylist()
-    rejects = list(decoded.rejects)
-    items = Counter(record) + Counter(reject.record for reject in rejects)
-    first: list[int] = []
-    for user, parent in enumerate(parents):
-        follows = user > 0 and parents[user - 1] == parent
-        first.append(first[-1] + items[user - 1] if follows else 0)
+    if decoded.data.num_rows + len(decoded.rejects) > len(users):
+        numbers = _first_items(decoded, parents)
+    parent, first = pa.array(parents, pa.int32()), pa.array(numbers, pa.int32())
     return replace(
         decoded,
-        record=pa.array([parents[user] for user in record], pa.int32()),
-        item=pa.array([first[user] + number for user, number in zip(record, item, strict=True)], pa.int32()),
+        record=parent.take(decoded.record),
+        item=pc.add(first.take(decoded.record), decoded.item),
         rejects=Rejects(
-            one._replace(record=parents[one.record], item=first[one.record] + one.item) for one in rejects
+            one._replace(record=parents[one.record], item=numbers[one.record] + one.item)
+            for one in decoded.rejects
         ),
     )
+
+
+def _first_items(decoded: Decoded, parents: Sequence[int]) -> list[int]:
+    """The number that each user record's first item has in the payload that it came in."""
+    items = Counter(decoded.record.to_pylist())
+    items.update(reject.record for reject in decoded.rejects)
+    first = [0]
+    for user in range(1, len(parents)):
+        follows = parents[user - 1] == parents[user]
+        first.append(first[-1] + items[user - 1] if follows else 0)
+    return first

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+_POSITION = re.compile(r"(\d+)(?:\.(\d+))?", re.ASCII)
 
 
 class Position(NamedTuple):
@@ -29,8 +32,10 @@ class Position(NamedTuple):
         Raises:
             ValueError: the text is not `<sequence>` or `<sequence>.<sub>`.
         """
-        sequence_number, _, sub = text.partition(".")
-        return cls(int(sequence_number), int(sub or 0))
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no position: <sequence> or <sequence>.<sub> is expected")
+        return cls(int(match[1]), int(match[2] or 0))
 
 
 class Span(NamedTuple):

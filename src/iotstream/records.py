@@ -33,6 +33,17 @@ class RawBatch:
     shard_id: str = ""
     deaggregated: bool = False
 
+    def __post_init__(self) -> None:
+        """See that all columns are of one length.
+
+        Raises:
+            ValueError: one is not.
+        """
+        for name in ("sequence_numbers", "sub_sequence_numbers", "arrival_ms"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.payloads):
+                raise ValueError(f"{name} has {len(column)} values for {len(self.payloads)} payloads")
+
     def __len__(self) -> int:
         return len(self.payloads)
 

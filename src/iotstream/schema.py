@@ -7,7 +7,8 @@ value and what is allowed. The file's format is documented in `docs/schema.md`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -66,8 +67,20 @@ FLOATS = frozenset({Type.FLOAT64, Type.FLOAT32})
 INTEGERS = frozenset({Type.INT64, Type.INT32})
 NUMBERS = FLOATS | INTEGERS
 INTEGER_BOUNDS = {Type.INT64: (-(2**63), 2**63 - 1), Type.INT32: (-(2**31), 2**31 - 1)}
+NO_SIGN = 0.0
+"""Added to a float it turns -0.0 into 0.0: `-0` equals `0`, also where rows are compared by their bytes."""
 
 Value = float | int | bool | str
+
+
+def to_float32(number: float) -> float:
+    """The nearest float32.
+
+    Raises:
+        OverflowError: that is infinite.
+    """
+    (nearest,) = struct.unpack("<f", struct.pack("<f", number))
+    return float(nearest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +141,14 @@ class Field:
     def arrow_type(self) -> pa.DataType:
         """The column's Arrow type."""
         return ARROW_TYPES[self.type]
+
+    @property
+    def bounds(self) -> tuple[float | int | None, float | int | None]:
+        """`min` and `max` as values of the column: 0.1 lies within a float32's `max = 0.1`."""
+        kind: Callable[[float], float] = int
+        if self.type in (Type.FLOAT64, Type.FLOAT32):
+            kind = to_float32 if self.type is Type.FLOAT32 else float
+        return None if self.min is None else kind(self.min), None if self.max is None else kind(self.max)
 
     @property
     def nullable(self) -> bool:

@@ -9,7 +9,6 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import itemgetter
 
 import pyarrow as pa
 
@@ -30,8 +29,8 @@ ZLIB_METHOD = 8
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 """zlib tells the two by their headers."""
 _INFLATE_STEP = 1 << 20
-
-_first_byte = itemgetter(0)
+_MEMBER_STEP = 1 << 13
+"""Compressed bytes given to zlib at once: what it leaves over is copied, once for each gzip member."""
 
 
 def deaggregate(raw: RawBatch) -> RawBatch:
@@ -59,8 +58,18 @@ def deaggregate(raw: RawBatch) -> RawBatch:
 
 
 def may_hold_aggregates(payloads: Sequence[bytes]) -> bool:
-    """Whether a payload begins as the KPL's magic does: a quick look, right when it says no."""
-    return KPL_MAGIC[0] in set(map(_first_byte, filter(None, payloads)))
+    """Whether a payload begins as a KPL aggregate does.
+
+    Raises:
+        TypeError: a payload is not bytes.
+    """
+    try:
+        if max(payloads, default=b"") < KPL_MAGIC:
+            return False  # the greatest has the greatest first bytes
+        return any(one.startswith(KPL_MAGIC) for one in payloads if one >= KPL_MAGIC)
+    except TypeError:
+        index, kind = next((i, type(one)) for i, one in enumerate(payloads) if type(one) is not bytes)
+        raise TypeError(f"payloads[{index}] is of type {kind.__name__}: bytes expected") from None
 
 
 def split_aggregates(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int], list[int]]:
@@ -143,48 +152,52 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 def inflate(payload: bytes, limits: Limits) -> bytes | Fault:
     """The payload's text: as it is, or decompressed if it is gzip (also several members), zlib or zstd.
 
-    Compression is told by the first bytes, none of which can begin JSON.
+    Compression is told by the first bytes. Those of zlib can be text ("80" is such): what is ASCII
+    throughout and can't be inflated is taken as it is.
     """
     if len(payload) > limits.max_record_bytes:
         return Fault(Reason.TOO_LARGE, f"{len(payload)} bytes, at most {limits.max_record_bytes}")
-    if payload[:2] == GZIP_MAGIC or _is_zlib(payload):
+    if payload[:2] == GZIP_MAGIC:
         return _inflate_zlib(payload, limits.max_inflated_bytes)
+    if _is_zlib(payload):
+        text = _inflate_zlib(payload, limits.max_inflated_bytes)
+        return payload if isinstance(text, Fault) and payload.isascii() else text
     if payload[:4] == ZSTD_MAGIC:
         return _inflate_zstd(payload, limits.max_inflated_bytes)
     return payload
 
 
 def _is_zlib(payload: bytes) -> bool:
-    """By the header of RFC 1950: method, window, no preset dictionary, check bits.
-
-    A window of 2 kB makes the first byte an ASCII 8: text is never taken for compressed data.
-    """
+    """By the header of RFC 1950: method, window, no preset dictionary, check bits."""
     if len(payload) < 2 or payload[0] & 0x8F != ZLIB_METHOD:
         return False
-    header_ok = (payload[0] << 8 | payload[1]) % 31 == 0 and not payload[1] & 0x20
-    return header_ok and not (payload[:1] == b"8" and payload.isascii())
+    return (payload[0] << 8 | payload[1]) % 31 == 0 and not payload[1] & 0x20
 
 
 def _inflate_zlib(payload: bytes, most: int) -> bytes | Fault:
     parts: list[bytes] = []
-    size = 0
-    while payload:
-        inflater = zlib.decompressobj(_ZLIB_OR_GZIP)
+    size = at = 0
+    inflater = zlib.decompressobj(_ZLIB_OR_GZIP)
+    while at < len(payload):
+        if inflater.eof:
+            # gzip pads with zero bytes, and members may follow each other (RFC 1952, 2.2).
+            if payload[at] == 0:
+                at += 1
+                continue
+            if payload[at : at + 2] != GZIP_MAGIC:
+                return Fault(Reason.BAD_COMPRESSION, "bytes follow the compressed data")
+            inflater = zlib.decompressobj(_ZLIB_OR_GZIP)
+        step = payload[at : at + _MEMBER_STEP]
         try:
-            part = inflater.decompress(payload, most - size + 1)
+            part = inflater.decompress(step, most - size + 1)
         except zlib.error as error:
             return Fault(Reason.BAD_COMPRESSION, str(error))
         size += len(part)
         if size > most:
             return Fault(Reason.TOO_MANY, f"more than {most} bytes after decompression")
-        if not inflater.eof:
-            return Fault(Reason.BAD_COMPRESSION, "truncated")
         parts.append(part)
-        # gzip pads with zero bytes, and members may follow each other (RFC 1952, 2.2).
-        payload = inflater.unused_data.lstrip(b"\0")
-        if payload and payload[:2] != GZIP_MAGIC:
-            return Fault(Reason.BAD_COMPRESSION, "bytes follow the compressed data")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        at += len(step) - len(inflater.unused_data)
+    return b"".join(parts) if inflater.eof else Fault(Reason.BAD_COMPRESSION, "truncated")
 
 
 def _inflate_zstd(payload: bytes, most: int) -> bytes | Fault:

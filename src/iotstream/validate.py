@@ -34,7 +34,7 @@ def _broken(
 ) -> Iterator[pa.BooleanArray]:
     """A mask for each rule that some row breaks; what holds for all is seen from the extremes."""
     if one.type in NUMBERS and (one.min is not None or one.max is not None):
-        yield from _outside(column, one.min, one.max)
+        yield from _outside(column, *one.bounds)
     elif one.type is Type.STRING:
         yield from _unfit(one, column)
     elif one.role is Role.TIME and arrival_ms is not None:
@@ -47,10 +47,11 @@ def _outside(column: pa.Array, low: float | None, high: float | None) -> Iterato
     least, most = pc.min_max(column).as_py().values()
     if least is None:
         return
+    # A scalar of another type would have the whole column cast, or refused.
     if low is not None and least < low:
-        yield pc.less(column, low)
+        yield pc.less(column, pa.scalar(low, column.type))
     if high is not None and most > high:
-        yield pc.greater(column, high)
+        yield pc.greater(column, pa.scalar(high, column.type))
 
 
 def _unfit(one: Field, column: pa.StringArray) -> Iterator[pa.BooleanArray]:
