@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 from iotstream.errors import LocalStackError
@@ -39,24 +39,35 @@ def announce(name: str, **facts: Any) -> None:
     sys.stdout.flush()
 
 
-async def wait_for_stop(*, watch_stdin: bool) -> None:
-    """Return on SIGTERM, SIGINT or, if asked, at the end of standard input."""
+async def wait_for_stop(*, watch_stdin: bool) -> bool:
+    """Return on SIGTERM, SIGINT or, if asked, at the end of standard input.
+
+    Returns:
+        Whether it was the latter: the parent is gone, and the other programs with it.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     if _stopped_early.is_set():
-        return
+        return False
+    orphaned = asyncio.Event()
+
+    def at_end() -> None:
+        orphaned.set()
+        stop.set()
+
     if watch_stdin:
-        threading.Thread(target=_call_at_end_of_stdin, args=(loop, stop), daemon=True).start()
+        threading.Thread(target=_call_at_end_of_stdin, args=(loop, at_end), daemon=True).start()
     await stop.wait()
+    return orphaned.is_set()
 
 
-def _call_at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _call_at_end_of_stdin(loop: asyncio.AbstractEventLoop, at_end: Callable[[], None]) -> None:
     while os.read(0, 4096):
         pass
     if not loop.is_closed():
-        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(at_end)
 
 
 class ServiceProcess:

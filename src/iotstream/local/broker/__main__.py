@@ -92,7 +92,7 @@ def server_context(server: ClientFiles) -> ssl.SSLContext:
     return context
 
 
-async def _until_stopped(broker: Mosquitto | EmbeddedBroker, stop: asyncio.Task[None]) -> None:
+async def _until_stopped(broker: Mosquitto | EmbeddedBroker, stop: asyncio.Task[bool]) -> None:
     if isinstance(broker, EmbeddedBroker):
         await stop
         return

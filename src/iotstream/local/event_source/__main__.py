@@ -48,20 +48,22 @@ def main() -> None:
         source.start()
         server = StatsServer(source.stats, arguments.stats_port)
         announce("event_source", port=server.port, settings=settings.shown())
+        orphaned = False
         try:
-            asyncio.run(_serve(source, watch_stdin=arguments.watch_stdin))
+            orphaned = asyncio.run(_serve(source, watch_stdin=arguments.watch_stdin))
         finally:
             server.close()
-            source.stop()
+            # Without the other programs an invocation under way would only wait for its sinks.
+            source.stop(abort=orphaned)
     if source.error is not None:
         sys.exit(f"the mapping has stopped: {source.error!r}")
 
 
-async def _serve(source: EventSource, *, watch_stdin: bool) -> None:
+async def _serve(source: EventSource, *, watch_stdin: bool) -> bool:
     stop = asyncio.create_task(wait_for_stop(watch_stdin=watch_stdin))
     while not stop.done() and source.error is None:
         await asyncio.wait({stop}, timeout=0.2)
-    stop.cancel()
+    return stop.done() and stop.result()
 
 
 def _parser() -> argparse.ArgumentParser:

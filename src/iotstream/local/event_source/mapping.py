@@ -79,9 +79,11 @@ class EventSource:
             self._parents[shard["ShardId"]] = named & known
         self._start_ready(self._settings)
 
-    def stop(self) -> None:
-        """Let invocations under way finish, and end."""
+    def stop(self, *, abort: bool = False) -> None:
+        """End: let invocations under way finish, or with `abort` end the function too."""
         self._stopping.set()
+        if abort:
+            self._function.close()
         for thread in list(self._threads):
             thread.join()
 

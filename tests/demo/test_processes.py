@@ -51,3 +51,10 @@ def test_a_signal_ends_everything_and_the_balance_still_holds(demo, number):
     assert answer["ok"], answer["problems"]
     assert answer["published"] + answer["duplicates"] == answer["rows"] + answer["dead_letters"] > 0
     assert psutil.wait_procs(below, timeout=10)[1] == []
+
+
+def test_a_killed_demo_leaves_nothing_behind(demo):
+    process, below = demo
+    process.kill()
+    process.communicate()
+    assert psutil.wait_procs(below, timeout=30)[1] == []
