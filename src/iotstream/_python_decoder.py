@@ -52,7 +52,7 @@ class _Work:
             its number in there.
         plain: so many of them, the first ones, are whole records.
         slow: what the reference made of the others, with their places.
-        lines: the texts of the items of broken records, by their places.
+        texts: of some records, the texts of the items that a struct was made of.
     """
 
     payloads: Sequence[bytes]
@@ -62,7 +62,7 @@ class _Work:
     number: pa.Int32Array
     plain: int
     slow: list[tuple[int, int, Any]] = field(default_factory=list)
-    lines: dict[tuple[int, int], str] = field(default_factory=dict)
+    texts: dict[int, list[bytes]] = field(default_factory=dict)
 
     def arrival(self, record: int) -> int | None:
         return None if self.arrival_ms is None else self.arrival_ms[record].as_py()
@@ -167,14 +167,17 @@ class PythonDecoder:
         numbers: list[int] = []
         for record in failed:
             items = self._items(work.payloads[record], work.arrival(record))
+            if len(items) == 1 and type(items[0]) in _READ:
+                work.slow.append((record, 0, items[0]))
+                continue
             fits: Sequence[int] = range(len(items))
-            if not _OUTCOMES.isdisjoint(map(type, items)):
+            kinds = set(map(type, items))
+            if not _OUTCOMES.isdisjoint(kinds):
                 work.slow += [
                     (record, number, items[number]) for number in fits if type(items[number]) in _READ
                 ]
-                work.lines |= {
-                    (record, number): items[number].text for number in fits if type(items[number]) is Known
-                }
+                if Known in kinds:
+                    work.texts[record] = [one.text.encode() if type(one) is Known else b"" for one in items]
                 fits = [number for number in fits if type(items[number]) not in _READ]
                 items = [one.item if type(one) is Known else one for one in map(items.__getitem__, fits)]
             work.structs += items
@@ -185,9 +188,9 @@ class PythonDecoder:
 
     def _items(self, payload: bytes, arrival: int | None) -> list[Any]:
         """The items of a record: a struct where one fits, else what the reference says."""
-        text = _text(payload, self._schema)
-        if text is payload and text[:1] != b"[" and not _has_several(text):
+        if not payload or (payload[:1] == b"{" and not _has_several(payload)):
             return read_record(payload, self._schema, arrival)
+        text = _text(payload, self._schema)
         items = self._structs.decode_all(text) if text else []
         if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(text, items):
             return read_record(payload, self._schema, arrival, self._known_lines)
@@ -254,10 +257,9 @@ class PythonDecoder:
                 (outcome,) = read_record(payload, self._schema, arrival)
             else:
                 if record != last:
-                    last, found = record, pieces(_text(payload, self._schema))
-                line = work.lines.get((record, number))
-                piece = found[number] if line is None else line.encode()
-                outcome = read_item(piece, self._schema, arrival, payload if len(found) == 1 else piece)
+                    last, found = record, work.texts.get(record) or pieces(_text(payload, self._schema))
+                whole = payload if len(found) == 1 else found[number]
+                outcome = read_item(found[number], self._schema, arrival, whole)
             work.slow.append((record, number, outcome))
 
     # --- Columns to rows and rejects ---

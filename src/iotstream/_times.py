@@ -110,9 +110,12 @@ def iso_column_to_ms(texts: pa.StringArray) -> pa.Int64Array:
     shortest, longest = pc.min_max(lengths).as_py().values()
     naive = shortest == longest == _NAIVE_BYTES
     if naive or shortest == longest == _ZONED_BYTES or shortest >= _SURE_BYTES:
-        ms = _cast(texts, _unit(texts[0].as_py()), naive=naive)
+        unit = _unit(texts[0].as_py())
+        ms = _cast(texts, unit, naive=naive)
         if ms is not None:
             return ms
+        ms = _cast_all_but(texts, _on_real_days(texts), naive=naive)
+        return _search(texts) if ms is None else ms
     sure = pc.equal(lengths, _NAIVE_BYTES)
     naive = 2 * pc.sum(sure).as_py() > len(texts)
     if not naive:
@@ -122,6 +125,16 @@ def iso_column_to_ms(texts: pa.StringArray) -> pa.Int64Array:
         if ms is not None:
             return ms
     return _search(texts)
+
+
+def _on_real_days(texts: pa.StringArray) -> pa.BooleanArray:
+    """Which texts begin with a day of the calendar: a column has few days, however many rows."""
+    days = pc.binary_slice(texts.cast(pa.binary()), 0, len("2024-12-19")).dictionary_encode()
+    real = [
+        iso_to_ms(f"{day.decode(errors='replace')}T00:00:00") is not None
+        for day in days.dictionary.to_pylist()
+    ]
+    return pa.array(real, pa.bool_()).take(days.indices)
 
 
 def _cast_all_but(texts: pa.StringArray, sure: pa.BooleanArray, *, naive: bool) -> pa.Int64Array | None:
