@@ -40,7 +40,6 @@ _SURE_ZONE = r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
 # Where AUTO draws the line between units: below 1e11 it is seconds (until the year 5138), and so on.
 AUTO_BELOW = ((1e11, Encoding.S), (1e14, Encoding.MS), (1e17, Encoding.US))
 _PER_MS = {Encoding.MS: 1, Encoding.US: 1_000, Encoding.NS: 1_000_000}
-_EXACT_IN_FLOAT64 = 2**53
 
 _NAIVE_BYTES = len("2024-12-19T10:30:00")
 _ZONED_BYTES = len("2024-12-19T10:30:00Z")
@@ -206,7 +205,7 @@ def epoch_column_to_ms(values: Sequence[object], encoding: Encoding) -> pa.Int64
         encoding: their unit; with AUTO the column must be of one unit.
     """
     try:
-        column = pa.array(values)
+        column = pa.array(values)  # refuses an int beside a float if it would lose digits as one
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return None
     if not (pa.types.is_int64(column.type) or pa.types.is_float64(column.type)):
@@ -218,8 +217,6 @@ def epoch_column_to_ms(values: Sequence[object], encoding: Encoding) -> pa.Int64
         if low < 0 or epoch_unit(high) is not unit:
             return None
     integers = pa.types.is_int64(column.type)
-    if not integers and max(abs(low), abs(high)) >= _EXACT_IN_FLOAT64:
-        return None  # ints beyond this would have lost digits on their way into a float column
     ms = _integers_to_ms(column, unit, low, high) if integers else _floats_to_ms(column, unit)
     if ms is None:
         return None

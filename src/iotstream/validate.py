@@ -47,7 +47,7 @@ def _outside(column: pa.Array, low: float | None, high: float | None) -> Iterato
     least, most = pc.min_max(column).as_py().values()
     if least is None:
         return
-    # A scalar of another type would have the whole column cast, or refused.
+    # A scalar of another type would have the whole column cast.
     if low is not None and least < low:
         yield pc.less(column, pa.scalar(low, column.type))
     if high is not None and most > high:
