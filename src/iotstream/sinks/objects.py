@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 
 AnyStore = S3Store | LocalStore | MemoryStore
 
+# What trying again does not mend: no such bucket, no right. Some come as Python's own exceptions.
+_HOPELESS = (
+    FileNotFoundError,
+    NotFoundError,
+    PermissionDeniedError,
+    PermissionError,
+    UnauthenticatedError,
+)
 PUTS_AT_ONCE = 8
 REQUEST_TIMEOUT_S = 30
 
@@ -109,7 +117,7 @@ class Store:
                 obstore.put(self.store, one.key, one.body, mode="create", use_multipart=False)
             except AlreadyExistsError:
                 return True
-            except (PermissionDeniedError, UnauthenticatedError, NotFoundError) as error:
+            except _HOPELESS as error:
                 raise SinkUnavailable(self._message(one, error)) from error
             except (BaseError, PreconditionError, OSError) as error:
                 # Also 409: another conditional write of the same key is under way.
