@@ -2,62 +2,14 @@
 
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from iotstream.local.process import ServiceProcess
-from iotstream.local.timestream.__main__ import serve
-from iotstream.local.timestream.service import Timestream
+from iotstream.local.timestream.errors import ServiceError
+from iotstream.local.timestream.faults import Fault
 
 NAMES = {"DatabaseName": "iot_timestream_db", "TableName": "iot_table"}
 SQL = 'SELECT * FROM "iot_timestream_db"."iot_table"'
-
-
-@pytest.fixture
-def service():
-    found = Timestream()
-    server = serve(found, 0)
-    yield found
-    server.shutdown()
-    server.server_close()
-    found.close()
-
-
-def client(service, name="timestream-write", **config):
-    return boto3.client(
-        name,
-        endpoint_url=service.address,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"max_attempts": 0}, **config),
-    )
-
-
-@pytest.fixture
-def write(service):
-    found = client(service, endpoint_discovery_enabled=False)
-    found.create_database(DatabaseName=NAMES["DatabaseName"])
-    found.create_table(**NAMES, RetentionProperties=retention(24, 365))
-    return found
-
-
-@pytest.fixture
-def ask(service):
-    found = client(service, "timestream-query", endpoint_discovery_enabled=False)
-
-    def run(sql, **settings):
-        answer = found.query(QueryString=sql, **settings)
-        names = [one["Name"] for one in answer["ColumnInfo"]]
-        return [
-            dict(zip(names, (one.get("ScalarValue") for one in row["Data"]), strict=True))
-            for row in answer["Rows"]
-        ]
-
-    run.client = found
-    return run
 
 
 def retention(hours, days):
@@ -160,23 +112,41 @@ def test_magnetic_writes_take_old_points(write, ask):
     [
         ({"Dimensions": []}, "dimension"),
         ({"Dimensions": [{"Name": "x" * 61, "Value": "v"}]}, "60 bytes"),
-        ({"Dimensions": [{"Name": f"d{n}", "Value": "v"} for n in range(129)]}, "128"),
         ({"Dimensions": [{"Name": "x", "Value": "v" * 2048}]}, "2048"),
         ({"Dimensions": [{"Name": "time", "Value": "v"}]}, "reserved"),
-        ({"Dimensions": [{"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]}, "twice"),
+        ({"Dimensions": [{"Name": "ts_x", "Value": "v"}]}, "reserved"),
+        ({"Dimensions": [{"Name": "measure_values", "Value": "v"}]}, "reserved"),
+        ({"Dimensions": [{"Name": "a:b", "Value": "v"}]}, "colon"),
         ({"MeasureValues": []}, "at least one"),
         ({"MeasureValues": [{"Name": f"m{n}", "Value": "1", "Type": "DOUBLE"} for n in range(257)]}, "256"),
         ({"MeasureValues": [{"Name": "m", "Value": "1.5", "Type": "BIGINT"}]}, "BIGINT"),
         ({"MeasureValues": [{"Name": "m", "Value": "yes", "Type": "BOOLEAN"}]}, "BOOLEAN"),
         ({"MeasureValues": [{"Name": "device_id", "Value": "1", "Type": "DOUBLE"}]}, "dimension"),
+        ({"MeasureValues": [{"Name": "m", "Value": str(2**63), "Type": "BIGINT"}]}, "BIGINT"),
+        ({"MeasureValues": [{"Name": "m", "Value": "1_000", "Type": "BIGINT"}]}, "BIGINT"),
+        ({"MeasureValues": [{"Name": "m", "Value": " 1.5", "Type": "DOUBLE"}]}, "DOUBLE"),
+        ({"MeasureValues": [{"Name": "m", "Value": "1e999", "Type": "DOUBLE"}]}, "DOUBLE"),
+        ({"MeasureValues": [{"Name": "m", "Value": "٣", "Type": "DOUBLE"}]}, "DOUBLE"),
+        ({"MeasureValues": [{"Name": "m", "Value": "-1", "Type": "TIMESTAMP"}]}, "1970"),
+        ({"MeasureValues": [{"Name": "m", "Value": "1", "Type": "DOUBLE"}] * 2}, "twice"),
+        ({"MeasureValues": [{"Name": "time", "Value": "1", "Type": "DOUBLE"}]}, "reserved"),
+        ({"MeasureValues": [{"Name": "m" * 257, "Value": "1", "Type": "DOUBLE"}]}, "256"),
+        (
+            {"MeasureValues": [{"Name": f"m{n}", "Value": "v" * 1025, "Type": "VARCHAR"} for n in range(2)]},
+            "2048",
+        ),
+        ({"Dimensions": [{"Name": "TEMPERATURE", "Value": "v"}]}, "upper and lower case"),
         ({"MeasureValue": "1"}, "MULTI"),
         ({"MeasureName": "m" * 257}, "256"),
         ({"Time": "soon"}, "whole number"),
         ({"Time": "0"}, "retention"),
+        ({"Time": "-1"}, "1970"),
+        ({"Time": "9" * 30}, "2262"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_what_a_record_may_be(write, change, reason):
+    write.write_records(**NAMES, Records=[record()])
     (rejected,) = refused(write, {**record(), **change})
     assert reason in rejected["Reason"]
 
@@ -187,17 +157,132 @@ def test_a_measure_keeps_its_type(write):
     assert "DOUBLE" in refused(write, wrong)[0]["Reason"]
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"Dimensions": [{"Name": f"d{n}", "Value": "v"} for n in range(129)]}, "length <= 128"),
+        ({"Dimensions": [{"Name": "a", "Value": "1"}, {"Name": "a", "Value": "2"}]}, "twice"),
+        ({"MeasureValues": [{"Name": "m", "Value": "v" * 2049, "Type": "VARCHAR"}]}, "length <= 2048"),
+        ({"MeasureValueType": "FLOAT"}, "FLOAT"),
+        ({"TimeUnit": "DAYS"}, "DAYS"),
+        ({"Version": 0}, ">= 1"),
+    ],
+    ids=lambda given: str(given)[:40],
+)
+def test_what_the_model_forbids_fails_the_whole_call(write, ask, change, reason):
+    with pytest.raises(write.exceptions.ValidationException) as caught:
+        write.write_records(**NAMES, Records=[record("good"), {**record(), **change}])
+    assert reason in caught.value.response["Error"]["Message"]
+    assert ask(SQL) == []
+
+
 def test_a_record_does_not_repeat_what_is_common(write):
+    # https://docs.aws.amazon.com/timestream/latest/developerguide/API_WriteRecords.html: CommonAttributes.
     common = {"Dimensions": [{"Name": "device_id", "Value": "d"}]}
-    assert "common" in refused(write, record(), CommonAttributes=common)[0]["Reason"]
+    with pytest.raises(write.exceptions.ValidationException, match="device_id"):
+        write.write_records(**NAMES, Records=[record()], CommonAttributes=common)
+
+
+def test_what_is_common_and_what_is_the_records_are_one(write, ask):
+    write.write_records(
+        **NAMES,
+        CommonAttributes={
+            "Dimensions": [{"Name": "site", "Value": "s"}],
+            "MeasureName": "telemetry",
+            "MeasureValueType": "MULTI",
+            "MeasureValues": [{"Name": "n", "Value": "7", "Type": "BIGINT"}],
+            "Time": str(now_ms() // 1000),
+            "TimeUnit": "SECONDS",
+        },
+        Records=[
+            {"Dimensions": [{"Name": "device_id", "Value": "a"}]},
+            {"MeasureValues": [{"Name": "temperature", "Value": "1", "Type": "DOUBLE"}]},
+        ],
+    )
+    rows = ask(f"{SQL} ORDER BY temperature")
+    assert [(row["site"], row["device_id"], row["n"], row["temperature"]) for row in rows] == [
+        ("s", None, "7", "1.0"),
+        ("s", "a", "7", None),
+    ]
+
+
+def test_as_many_measures_as_are_allowed(write, ask):
+    measures = [{"Name": f"m{n}", "Value": "1234567.12345", "Type": "DOUBLE"} for n in range(256)]
+    write.write_records(**NAMES, Records=[record(MeasureValues=measures)])
+    assert ask(SQL)[0]["m255"] == "1234567.12345"
+
+
+def test_a_table_has_its_limits_too(write):
+    for first in range(0, 128, 64):
+        dimensions = [{"Name": f"d{n}", "Value": "v"} for n in range(first, first + 64)]
+        write.write_records(**NAMES, Records=[record(Dimensions=dimensions)])
+    assert "128 dimensions" in refused(write, record())[0]["Reason"]
+    for first in range(1, 1024, 256):
+        measures = [
+            {"Name": f"m{n}", "Value": "1", "Type": "DOUBLE"} for n in range(first, min(first + 256, 1024))
+        ]
+        write.write_records(**NAMES, Records=[record(Dimensions=dimensions, MeasureValues=measures)])
+    one_more = [{"Name": "one_more", "Value": "1", "Type": "DOUBLE"}]
+    reason = refused(write, record(Dimensions=dimensions, MeasureValues=one_more))[0]["Reason"]
+    assert "1024 measures" in reason
+
+
+def test_single_measures(write, ask):
+    single = {key: value for key, value in record().items() if key != "MeasureValues"}
+    write.write_records(
+        **NAMES,
+        Records=[
+            {**single, "MeasureName": "t", "MeasureValueType": "DOUBLE", "MeasureValue": "21.5"},
+            {**single, "MeasureName": "n", "MeasureValueType": "BIGINT", "MeasureValue": "7"},
+            {**single, "MeasureName": "default", "MeasureValueType": "DOUBLE", "MeasureValue": "22.5"},
+        ],
+    )
+    assert ask(
+        "SELECT avg(measure_value::double) AS t, max(measure_value::bigint) AS n, "
+        'max("measure_value::double") AS quoted FROM "iot_timestream_db"."iot_table"'
+    ) == [{"t": "22.0", "n": "7", "quoted": "22.5"}]
+    wrong = {**single, "MeasureValueType": "TIMESTAMP", "MeasureValue": "1"}
+    assert "multi-measure" in refused(write, wrong)[0]["Reason"]
+
+
+@pytest.mark.parametrize("unit", [("SECONDS", 10**9), ("MICROSECONDS", 10**3), ("NANOSECONDS", 1)], ids=str)
+def test_a_time_that_is_a_measure_has_the_records_unit(write, ask, unit):
+    name, nanoseconds = unit
+    now_ns = time.time_ns() // 10**9 * 10**9
+    seen = {"Name": "seen", "Value": str(now_ns // nanoseconds), "Type": "TIMESTAMP"}
+    write.write_records(
+        **NAMES, Records=[record(Time=str(now_ns // nanoseconds), TimeUnit=name, MeasureValues=[seen])]
+    )
+    (row,) = ask(SQL)
+    assert row["seen"] == row["time"]
+
+
+def test_the_last_nanosecond_counts(write, ask):
+    at = time.time_ns()
+    write.write_records(
+        **NAMES, Records=[record(Time=str(at + one), TimeUnit="NANOSECONDS") for one in range(2)]
+    )
+    assert [row["ns"] for row in ask(f"SELECT to_nanoseconds(time) AS ns FROM ({SQL}) ORDER BY time")] == [
+        str(at),
+        str(at + 1),
+    ]
+
+
+def test_a_required_dimension(write):
+    key = {"Type": "DIMENSION", "Name": "site", "EnforcementInRecord": "REQUIRED"}
+    table = {"DatabaseName": NAMES["DatabaseName"], "TableName": "by_site"}
+    made = write.create_table(**table, Schema={"CompositePartitionKey": [key]})
+    assert made["Table"]["Schema"] == {"CompositePartitionKey": [key]}
+    with pytest.raises(write.exceptions.RejectedRecordsException) as caught:
+        write.write_records(**table, Records=[record()])
+    assert "site" in caught.value.response["RejectedRecords"][0]["Reason"]
+    write.write_records(**table, Records=[record(Dimensions=[{"Name": "site", "Value": "s"}])])
 
 
 def test_a_hundred_records_a_call(service, write):
-    from iotstream.local.timestream.errors import ServiceError
-
     write.write_records(**NAMES, Records=[record(str(n)) for n in range(100)])
     # boto3 would not send them.
-    with pytest.raises(ServiceError, match="101 records"):
+    with pytest.raises(ServiceError, match="length <= 100"):
         service.call("WriteRecords", {**NAMES, "Records": [record(str(n)) for n in range(101)]}, time.time())
 
 
@@ -208,9 +293,9 @@ def test_what_is_not_there(write):
         write.create_database(DatabaseName=NAMES["DatabaseName"])
 
 
-def test_endpoint_discovery(service, write):
+def test_endpoint_discovery(service, connect, write):
     # A client that discovers calls DescribeEndpoints first, and then the address it is given.
-    discovering = client(service, endpoint_discovery_enabled=True)
+    discovering = connect(service, endpoint_discovery_enabled=True)
     assert discovering.describe_endpoints()["Endpoints"][0]["Address"] == service.address
     discovering.write_records(**NAMES, Records=[record()])
 
@@ -283,8 +368,6 @@ def test_results_come_in_pages(write, ask):
 
 
 def test_faults(service, write):
-    from iotstream.local.timestream.faults import Fault
-
     service.faults.add(Fault(operation="WriteRecords", kind="throttle", times=1))
     with pytest.raises(write.exceptions.ThrottlingException):
         write.write_records(**NAMES, Records=[record()])
@@ -293,40 +376,3 @@ def test_faults(service, write):
     for _ in range(2):
         with pytest.raises(ClientError):
             write.write_records(**NAMES, Records=[record()])
-
-
-def test_the_state_outlives_the_program(tmp_path):
-    arguments = [
-        "--directory",
-        str(tmp_path),
-        "--database",
-        "db_one",
-        "--table",
-        "t_one",
-        "--memory-hours",
-        "24",
-    ]
-    names = {"DatabaseName": "db_one", "TableName": "t_one"}
-    ms = now_ms()
-    for run in range(2):
-        process = ServiceProcess("iotstream.local.timestream", arguments)
-        try:
-            settings = {
-                "endpoint_url": f"http://127.0.0.1:{process.port}",
-                "region_name": "us-east-1",
-                "aws_access_key_id": "x",
-                "aws_secret_access_key": "x",
-                "config": Config(endpoint_discovery_enabled=False),
-            }
-            if run == 0:
-                boto3.client("timestream-write", **settings).write_records(
-                    **names, Records=[record(ms=ms, Version=7)]
-                )
-            else:
-                query = boto3.client("timestream-query", **settings)
-                assert len(query.query(QueryString="SELECT * FROM db_one.t_one")["Rows"]) == 1
-                write = boto3.client("timestream-write", **settings)
-                with pytest.raises(write.exceptions.RejectedRecordsException):
-                    write.write_records(**names, Records=[record(ms=ms, temperature="2", Version=7)])
-        finally:
-            assert process.stop() == 0

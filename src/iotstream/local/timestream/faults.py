@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
 
 from iotstream.local.timestream.errors import ServiceError
 
@@ -15,10 +19,10 @@ KINDS = {
     "unavailable": ("ServiceUnavailable", "Service unavailable", 503),
     "denied": ("AccessDeniedException", "Not authorized", 403),
 }
+LATENCY = "latency"
 
 
-@dataclass(kw_only=True)
-class Fault:
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One fault.
 
     Attributes:
@@ -31,21 +35,28 @@ class Fault:
 
     operation: str
     kind: str
-    times: int | None = None
-    probability: float = 1.0
-    seconds: float = 0.0
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 @dataclass
 class Faults:
-    """The faults that wait. `sleep` is for tests."""
+    """The faults that wait. Threads may share them.
+
+    Attributes:
+        waiting: in the order in which they strike.
+        seed: of the probabilities: the same calls meet the same faults.
+        sleep: for tests.
+    """
 
     waiting: list[Fault] = field(default_factory=list)
     seed: int = 0
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311 - repeatable on purpose
+        self._lock = threading.Lock()
+        self.reseed(self.seed)
 
     def add(self, fault: Fault) -> None:
         """Let a fault wait for calls.
@@ -53,13 +64,22 @@ class Faults:
         Raises:
             ValueError: there is no such kind.
         """
-        if fault.kind not in KINDS and fault.kind != "latency":
-            raise ValueError(f"kind = {fault.kind!r}: one of {', '.join(KINDS)}, latency")
-        self.waiting.append(fault)
+        if fault.kind not in KINDS and fault.kind != LATENCY:
+            raise ValueError(f"kind = {fault.kind!r}: one of {', '.join(KINDS)}, {LATENCY}")
+        with self._lock:
+            self.waiting.append(fault)
 
     def clear(self) -> None:
-        """Forget all faults."""
-        self.waiting.clear()
+        """Forget all faults, and start the probabilities again."""
+        with self._lock:
+            self.waiting.clear()
+        self.reseed(self.seed)
+
+    def reseed(self, seed: int) -> None:
+        """Start the probabilities again."""
+        with self._lock:
+            self.seed = seed
+            self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
     def strike(self, operation: str) -> None:
         """Let waiting faults strike a call.
@@ -67,6 +87,18 @@ class Faults:
         Raises:
             ServiceError: one did.
         """
+        with self._lock:
+            kind, seconds = self._take(operation)
+        # Others are not held up.
+        if seconds:
+            self.sleep(seconds)
+        if kind is not None:
+            code, message, status = KINDS[kind]
+            raise ServiceError(code, message, status=status)
+
+    def _take(self, operation: str) -> tuple[str | None, float]:
+        """The kind of the first error that strikes, and the time lost before it."""
+        seconds = 0.0
         for fault in list(self.waiting):
             if fault.operation != operation or self._random.random() >= fault.probability:
                 continue
@@ -74,8 +106,7 @@ class Faults:
                 fault.times -= 1
                 if fault.times <= 0:
                     self.waiting.remove(fault)
-            if fault.kind == "latency":
-                self.sleep(fault.seconds)
-                continue
-            code, message, status = KINDS[fault.kind]
-            raise ServiceError(code, message, status=status)
+            if fault.kind != LATENCY:
+                return fault.kind, seconds
+            seconds += fault.seconds
+        return None, seconds
