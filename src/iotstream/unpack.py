@@ -152,7 +152,7 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 def inflate(payload: bytes, limits: Limits) -> bytes | Fault:
     """The payload's text: as it is, or decompressed if it is gzip (also several members), zlib or zstd.
 
-    Compression is told by the first bytes. Those of zlib can be text ("80" is such): what is ASCII
+    Compression is told by the first bytes. Those of zlib can be text ("x^" is such): what is ASCII
     throughout and can't be inflated is taken as it is.
     """
     if len(payload) > limits.max_record_bytes:
