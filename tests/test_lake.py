@@ -175,10 +175,23 @@ def test_a_uri_of_no_known_kind_is_refused():
         Lake.open("ftp://x")
 
 
-@pytest.mark.parametrize("uri", ["file://relative/lake", "file://", "s3://", "s3:///prefix", "/lake"])
-def test_a_uri_without_a_place_is_refused(uri):
+@pytest.mark.parametrize(
+    "uri", ["file://relative/lake", "file://", "s3://", "s3:///prefix", "/lake", "bucket/prefix", ""]
+)
+def test_a_uri_without_a_place_is_refused(uri, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match="is no lake"):
         Lake.open(uri, environ={})
+
+
+def test_a_directory_is_a_lake_by_its_path_too(tmp_path, monkeypatch):
+    write((f"file://{tmp_path}/my lake", {}), [7])
+    monkeypatch.chdir(tmp_path)
+    for path in ("my lake", "./my lake/", str(tmp_path / "my lake")):
+        with Lake.open(path, environ={}) as lake:
+            monkeypatch.chdir("/")
+            assert lake.query("SELECT hour FROM iot_database.iot_table").to_pylist() == [{"hour": "07"}]
+            monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("prefix", ["a b#c?d", "/slashes//", "", "looks=like/a=partition"])

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -89,14 +90,15 @@ class Lake:
         """The lake of that prefix.
 
         Args:
-            uri: `s3://bucket/prefix` or `file:///directory`: what `lake.uri` says.
+            uri: `s3://bucket/prefix` or `file:///directory`, as `lake.uri` says, or the path of a directory.
             schema: the columns; None = those of the newest hour's last object.
             database: the table's first name in SQL.
             table: its second.
             environ: the SDK's variables; the process's own by default.
 
         Raises:
-            ConfigurationError: the URI is of no known kind, or the endpoint is no URL.
+            ConfigurationError: the URI is of no known kind, the directory is not there, or the endpoint is
+                no URL.
             MissingDependencyError: DuckDB is not installed.
         """
         filesystem, path = filesystem_of(uri, os.environ if environ is None else environ)
@@ -179,14 +181,20 @@ def filesystem_of(uri: str, environ: Mapping[str, str]) -> tuple[pafs.FileSystem
     """The file system of a lake's URI, and the path in it, as `iotstream.sinks.objects` reads them.
 
     Raises:
-        ConfigurationError: the URI is of no known kind, or the endpoint is no URL.
+        ConfigurationError: the URI is of no known kind, the directory is not there, or the endpoint is no
+            URL.
     """
+    # A URI may name what will be there one day; a mere path that is not there is mostly a typo.
+    if "://" not in uri and uri and Path(uri).is_dir():
+        return pafs.LocalFileSystem(), str(Path(uri).absolute()).rstrip("/")
     scheme, _, rest = uri.partition("://")
     if scheme == "file" and rest.startswith("/"):
         return pafs.LocalFileSystem(), rest.rstrip("/")
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise ConfigurationError(f"{uri!r} is no lake: s3://bucket/prefix or file:///directory")
+        raise ConfigurationError(
+            f"{uri!r} is no lake: s3://bucket/prefix, file:///directory or a directory that is there"
+        )
     return pafs.S3FileSystem(**_s3_settings(environ)), f"{bucket}/{prefix.strip('/')}".rstrip("/")
 
 
