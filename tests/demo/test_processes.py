@@ -55,6 +55,7 @@ def test_a_signal_ends_everything_and_the_balance_still_holds(demo, number):
 
 def test_a_killed_demo_leaves_nothing_behind(demo):
     process, below = demo
+    names = {one.pid: " ".join(one.cmdline()) for one in below}
     process.kill()
     process.communicate()
-    assert psutil.wait_procs(below, timeout=30)[1] == []
+    assert [names[one.pid] for one in psutil.wait_procs(below, timeout=30)[1]] == []

@@ -59,7 +59,8 @@ def _ask_lake(sql: str, uri: str) -> pa.Table:
     from iotstream.settings import Settings
 
     settings = Settings.load(os.environ)
-    columns = Schema.load(settings.schema.path or None).arrow if settings.schema.path else None
+    # A lake that is named here may hold anything; the configured one holds the configured schema.
+    columns = None if uri else Schema.load(settings.schema.path or None).arrow
     place = uri or settings.lake.uri
     if not place:
         import boto3

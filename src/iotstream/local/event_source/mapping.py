@@ -131,7 +131,7 @@ class EventSource:
 
     def _reader(self, shard_id: str, settings: EventSourceSettings) -> ShardReader:
         return ShardReader(
-            stream=Stream(self._endpoint, self._name),
+            stream=Stream(self._endpoint, self._name, sleep=self._stopping.wait),
             source=Source(self._arn, shard_id, self._arn.split(":")[3]),
             settings=settings,
             invoke=self._function.invoke,
@@ -146,6 +146,8 @@ class EventSource:
         try:
             reader.run()
         except Exception as error:
+            if self._stopping.is_set():
+                return  # a call that was given up because of it
             log.exception("shard %s", shard_id)
             self.error = error
             self._stopping.set()

@@ -44,9 +44,17 @@ class Page(NamedTuple):
 
 
 class Stream:
-    """A client of one stream. Not for several threads."""
+    """A client of one stream. Not for several threads.
 
-    def __init__(self, endpoint: str, name: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    Args:
+        endpoint: of Kinesis.
+        name: the stream.
+        sleep: seconds, between tries; a true answer ends them.
+    """
+
+    def __init__(
+        self, endpoint: str, name: str, *, sleep: Callable[[float], bool | None] = time.sleep
+    ) -> None:
         address = urlsplit(endpoint)
         self._connection = http.client.HTTPConnection(
             address.hostname or "127.0.0.1", address.port, timeout=TIMEOUT_S
@@ -110,9 +118,8 @@ class Stream:
                     raise
                 self._connection.close()
                 delay = next(delays, None)
-                if delay is None:
+                if delay is None or self._sleep(delay):
                     raise
-                self._sleep(delay)
 
     def _try(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         headers = {
