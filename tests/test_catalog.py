@@ -1,4 +1,3 @@
-import boto3
 import pyarrow as pa
 import pytest
 
@@ -7,6 +6,7 @@ from iotstream.catalog import describe_table, register_table
 from iotstream.errors import ConfigurationError, QueryError
 from iotstream.lake import Lake
 from iotstream.local.process import ServiceProcess
+from iotstream.local.provision import client
 from iotstream.pipeline import to_batch
 from iotstream.retry import Backoff
 from iotstream.sinks.objects import open_store
@@ -46,16 +46,6 @@ def environment():
         "AWS_REGION": "us-east-1",
     }
     service.stop()
-
-
-def client(environment, name):
-    return boto3.client(
-        name,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
 
 
 @pytest.fixture(scope="module")

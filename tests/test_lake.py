@@ -1,7 +1,6 @@
 import threading
 import time
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +9,7 @@ import iotstream
 from iotstream.errors import ConfigurationError, QueryError
 from iotstream.lake import Lake
 from iotstream.local.process import ServiceProcess
+from iotstream.local.provision import client
 from iotstream.pipeline import to_batch
 from iotstream.retry import Backoff
 from iotstream.sinks.objects import open_store
@@ -29,16 +29,6 @@ def aws():
         "AWS_REGION": "us-east-1",
     }
     service.stop()
-
-
-def client(aws, name):
-    return boto3.client(
-        name,
-        endpoint_url=aws["AWS_ENDPOINT_URL"],
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
+
+from iotstream.local.provision import client
 
 
 def iotstream(*arguments, env=None):
@@ -44,18 +44,6 @@ def stack(tmp_path_factory):
     assert process.returncode == 0, err
     assert not file.exists()
     assert list((place / "state/lake").rglob("*.parquet")), "the lake outlives the stack"
-
-
-def client(stack, service):
-    variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
-    return boto3.client(
-        service,
-        endpoint_url=stack.get(variable, stack["AWS_ENDPOINT_URL"]),
-        region_name=stack["AWS_REGION"],
-        aws_access_key_id=stack["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=stack["AWS_SECRET_ACCESS_KEY"],
-        config=Config(endpoint_discovery_enabled=False),
-    )
 
 
 def test_what_it_offers(stack):
