@@ -14,6 +14,9 @@ PREFIX = "IOTSTREAM_"
 
 STREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 TIMESTREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,256}")
+APPLICATION = re.compile(r"[a-zA-Z0-9_.-]{1,100}")
+JOURNAL_URI = re.compile(r"dynamodb://[a-zA-Z0-9_.-]{3,255}|sqlite:///.+|memory:")
+INITIAL_POSITION = re.compile(r"TRIM_HORIZON|LATEST|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _URI = re.compile(r"s3://[^/\s]+(/\S*)?|file:///.*")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 

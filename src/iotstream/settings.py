@@ -21,7 +21,10 @@ from typing import Any, ClassVar, get_args, get_type_hints
 
 from iotstream._settings_base import (
     ANY,
+    APPLICATION,
     FLAG,
+    INITIAL_POSITION,
+    JOURNAL_URI,
     LOCATION,
     PATH,
     PREFIX,
@@ -106,6 +109,12 @@ class TimestreamSettings(Section):
     deadline_s: float = setting(
         60.0, "How long one write is tried again while it is throttled or down.", SECONDS
     )
+    on_unavailable: str = setting(
+        "defer",
+        "When it stays down: `defer` goes on, and `iotstream backfill` sends what it missed; `stop` fails. "
+        "Without a journal it is always `stop`.",
+        choice("defer", "stop"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,6 +134,76 @@ class SpanSettings(Section):
     max_rows: int = setting(1_000_000, "Rows and dead letters.", whole(1))
     max_bytes: int = setting(128 * 1024 * 1024, "Bytes of decoded columns.", whole(1))
     max_age_s: float = setting(60.0, "Seconds since the span's first records.", SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalSettings(Section):
+    """The span journal, which makes the lake exactly-once."""
+
+    section: ClassVar[str] = "journal"
+    uri: str = setting(
+        "",
+        "Where it is. `consume` needs one; empty: the Lambda handler writes at least once.",
+        matching(JOURNAL_URI, "dynamodb://table, sqlite:///path/of/file or memory:, or empty", empty=True),
+    )
+    application: str = setting(
+        "iotstream",
+        "Whose lake it is. Shards, leases and the lake's prefix belong to it.",
+        matching(APPLICATION, "letters, digits, _ . -, 1 to 100 of them"),
+    )
+    run: str = setting(
+        "",
+        "Reprocessing on purpose: a run of its own has its own leases, its own journal items, and its own "
+        "lake below `runs/<run>` in the prefix; hot sinks are off.",
+        matching(APPLICATION, "letters, digits, _ . -, 1 to 100 of them", empty=True),
+    )
+    run_hot_sinks: bool = setting(False, "Whether a run also writes to the hot sinks.", FLAG)
+    on_gap: str = setting(
+        "record",
+        "When records are gone from the stream unread: `record` notes it in the lake and goes on; `stop` ends.",
+        choice("record", "stop"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerSettings(Section):
+    """The long-running consumer, `iotstream consume`."""
+
+    section: ClassVar[str] = "consumer"
+    source: str = setting(
+        "kcl",
+        "`kcl`: the Kinesis Client Library shares the shards among many consumers (needs Java); "
+        "`direct`: one process reads all shards.",
+        choice("kcl", "direct"),
+    )
+    initial_position: str = setting(
+        "TRIM_HORIZON",
+        "Where a shard without a checkpoint begins.",
+        matching(INITIAL_POSITION, "TRIM_HORIZON, LATEST, or a time such as 2026-01-31T12:00:00Z"),
+    )
+    memory_bytes: int = setting(
+        1024 * 1024 * 1024,
+        "Of all shards together; spans close early under it. Of the task, without the JVM.",
+        whole(64 * 1024 * 1024),
+    )
+    host: str = setting("127.0.0.1", "Where `/health` and `/metrics` listen; `0.0.0.0` in a container.", ANY)
+    port: int = setting(8080, "Their port; 0: any that is free.", whole(0, 65535))
+    shutdown_s: float = setting(
+        25.0, "How long SIGTERM waits for spans to be finished; ECS gives 30 s.", SECONDS
+    )
+    metrics_every_s: float = setting(60.0, "Seconds between lines of metrics (EMF) on stdout.", SECONDS)
+    retrieval: str = setting(
+        "polling",
+        "KCL: `polling` shares a shard's 2 MB/s with other consumers; `fanout` has its own, at a price.",
+        choice("polling", "fanout"),
+    )
+    java: str = setting("java", "KCL: the Java runtime, 17 or later.", ANY)
+    java_heap: str = setting(
+        "512m", "KCL: the JVM's heap.", matching(re.compile(r"\d+[kmg]"), "a number with k, m or g")
+    )
+    kcl_properties: str = setting(
+        "", "KCL: a file of further properties for the daemon, which win over ours.", PATH, path=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +265,8 @@ SECTIONS: tuple[type[Section], ...] = (
     QuarantineSettings,
     TimestreamSettings,
     SpanSettings,
+    JournalSettings,
+    ConsumerSettings,
     RetrySettings,
     LogSettings,
     MetricsSettings,
@@ -203,6 +284,8 @@ class Settings:
     quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)
     timestream: TimestreamSettings = field(default_factory=TimestreamSettings)
     span: SpanSettings = field(default_factory=SpanSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    consumer: ConsumerSettings = field(default_factory=ConsumerSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -1,0 +1,1 @@
+"""The span journal: `iotstream.journal.base` is the contract."""
