@@ -39,7 +39,7 @@ demo: setup ## Run the whole pipeline on this machine and write a report (under 
 .PHONY: local
 local: setup ## Run the local stack in the foreground; its variables go to .local/env
 	@mkdir -p .local
-	@$(BIN)/iotstream local --env-file .local/env --dir .local/stack $(ARGS)
+	@$(BIN)/iotstream local --consumer lambda --env-file .local/env --dir .local/stack $(ARGS)
 
 .PHONY: test
 test: lint ## Lint, types and all tests

@@ -139,7 +139,7 @@ def test_a_file_that_is_not_there_is_refused_with_its_path():
 def test_an_unknown_variable_is_refused_with_the_nearest_name():
     with pytest.raises(ConfigurationError, match="did you mean IOTSTREAM_SPAN_MAX_ROWS"):
         Settings.load({"IOTSTREAM_SPAN_MAX_ROW": "5"})
-    with pytest.raises(ConfigurationError, match="there are IOTSTREAM_LAKE_"):
+    with pytest.raises(ConfigurationError, match="there are IOTSTREAM_CONSUMER_"):
         Settings.load({"IOTSTREAM_XYZZY": "5"})
 
 

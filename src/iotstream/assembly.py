@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from iotstream.batch import BatchLimits
 from iotstream.pipeline import Pipeline
@@ -11,56 +14,144 @@ from iotstream.schema import Schema
 from iotstream.settings import Settings
 from iotstream.sinks.base import Sink
 
+if TYPE_CHECKING:
+    from iotstream.recovery import Opener
+    from iotstream.sinks.objects import Store
+
 
 class Assembly:
     """The sinks of a process, made once; a pipeline of each shard's own is put together from them.
 
     Args:
-        settings: `lake.uri` must be set.
+        settings: `lake.uri` must be set. With `journal.uri` the lake is exactly-once, else at least once.
+        consumer: what reads the stream: "lambda" or "consumer". A lake prefix belongs to one of them.
         max_deadline_s: no sink keeps trying longer than this, whatever the settings say: a Lambda
             invocation must end before its time is up.
 
+    Attributes:
+        schema: the telemetry.
+        hot: the sinks for dashboards.
+
     Raises:
-        ConfigurationError: a setting or the schema file is wrong.
+        ConfigurationError: a setting or the schema file is wrong, or the lake belongs to another.
+        SinkUnavailable: the lake can't be reached.
     """
 
-    def __init__(self, settings: Settings, *, max_deadline_s: float = float("inf")) -> None:
+    def __init__(
+        self, settings: Settings, *, consumer: str = "consumer", max_deadline_s: float = float("inf")
+    ) -> None:
+        # Object storage is a Rust library: imported here so that a user of the core alone needs none.
+        from iotstream.ownership import claim_prefix, keep_schema  # noqa: PLC0415
+        from iotstream.sinks.objects import open_store  # noqa: PLC0415
+
         settings.require("lake.uri")
         self._settings = settings
         self._deadline = max_deadline_s
         self.schema = Schema.load(settings.schema.path or None)
-        self.lake = self._lake()
-        self.hot = self._hot()
+        self._lake = open_store(settings.lake_uri, backoff=self._backoff())
+        self._quarantine = open_store(settings.quarantine_uri, backoff=self._backoff())
+        self._openers: dict[str, Opener] = {}
+        self._journaled = bool(settings.journal.uri)
+        claim_prefix(self._lake, application=settings.application, consumer=consumer)
+        if self._journaled:
+            keep_schema(self._lake, self.schema)
+            self._shared = self._shared_parts()
+        else:
+            self._plain = self._plain_sinks()
+        self.hot = self._hot(self.schema)
 
-    def pipeline(self) -> Pipeline:
-        """A new flow for one shard."""
+    @property
+    def limits(self) -> BatchLimits:
+        """When a span closes, by the settings."""
         span = self._settings.span
-        limits = BatchLimits(max_rows=span.max_rows, max_bytes=span.max_bytes, max_age_s=span.max_age_s)
-        return Pipeline(self.schema, lake=self.lake, hot=self.hot, limits=limits)
+        return BatchLimits(max_rows=span.max_rows, max_bytes=span.max_bytes, max_age_s=span.max_age_s)
+
+    @property
+    def lake(self) -> Store:
+        """The lake's store, under its prefix."""
+        return self._lake
+
+    @property
+    def quarantine(self) -> Store:
+        """The dead letters' store, under its prefix."""
+        return self._quarantine
+
+    def pipeline(self, *, stream: str = "", shard_id: str = "", read_after: str | None = None) -> Pipeline:
+        """A new flow for one shard; with a journal the shard is claimed, and recovered, by it.
+
+        Args:
+            stream: its name; the configured one by default.
+            shard_id: the shard.
+            read_after: where the source reads on from: a position, TRIM_HORIZON, LATEST or AT_TIMESTAMP;
+                None: it doesn't say.
+
+        Raises:
+            ClaimLost: another worker has claimed the shard meanwhile.
+            GapFound: records are gone, and the settings say to stop.
+            SinkUnavailable: a sink stayed down.
+            StreamUnavailable: the stream can't be read.
+        """
+        if not self._journaled:
+            return Pipeline(self.schema, lake=self._plain, hot=self.hot, limits=self.limits)
+        opener = self._opener(stream or self._settings.stream.name)
+        return opener.open(shard_id, read_after=read_after, limits=self.limits)
 
     def close(self) -> None:
         """Close the sinks."""
-        for sink in (*self.hot, *self.lake):
+        for sink in self.hot:
             sink.close()
+        if self._journaled:
+            self._shared.journal.close()
 
-    def _lake(self) -> list[Sink]:
-        # Object storage is a Rust library: imported here so that a user of the core alone needs none.
+    def _plain_sinks(self) -> list[Sink]:
+        """Without a journal."""
         from iotstream.sinks.dead_letter import DeadLetterSink  # noqa: PLC0415
-        from iotstream.sinks.objects import open_store  # noqa: PLC0415
-        from iotstream.sinks.parquet import ParquetSettings, ParquetSink  # noqa: PLC0415
+        from iotstream.sinks.parquet import ParquetSink  # noqa: PLC0415
 
-        settings, backoff = self._settings, self._backoff()
-        encoding = ParquetSettings(
-            compression_level=settings.lake.compression_level, row_group_rows=settings.lake.row_group_rows
+        letters = DeadLetterSink(self._quarantine, self.schema.fingerprint)
+        return [letters, ParquetSink(self._lake, self.schema, self._encoding())]
+
+    def _shared_parts(self) -> Any:
+        from iotstream.journal import open_journal  # noqa: PLC0415
+        from iotstream.shard_lake import Places  # noqa: PLC0415
+
+        settings = self._settings
+        return Places(
+            journal=open_journal(settings.journal.uri, backoff=self._backoff()),
+            lake=self._lake,
+            quarantine=self._quarantine,
+            encoding=self._encoding(),
+            on_gap=settings.journal.on_gap,
         )
-        return [
-            DeadLetterSink(open_store(settings.quarantine.uri, backoff=backoff), self.schema.fingerprint),
-            ParquetSink(open_store(settings.lake.uri, backoff=backoff), self.schema, encoding),
-        ]
 
-    def _hot(self) -> list[Sink]:
-        timestream = self._settings.timestream
-        if not timestream.enabled:
+    def _opener(self, stream: str) -> Opener:
+        if stream not in self._openers:
+            from iotstream.recovery import Opener  # noqa: PLC0415
+            from iotstream.stream_reader import StreamReader  # noqa: PLC0415
+
+            reader = StreamReader.open(backoff=self._backoff())
+            self._openers[stream] = Opener(
+                places=self._shared,
+                reader=reader,
+                stream=reader.describe(stream),
+                application=self._settings.application,
+                owner=f"{socket.gethostname()}:{os.getpid()}",
+                schema=self.schema,
+                hot=self.hot,
+                hot_of=self._hot,
+                defer=self._settings.timestream.on_unavailable == "defer",
+            )
+        return self._openers[stream]
+
+    def _encoding(self) -> Any:
+        from iotstream.sinks.parquet import ParquetSettings  # noqa: PLC0415
+
+        lake = self._settings.lake
+        return ParquetSettings(compression_level=lake.compression_level, row_group_rows=lake.row_group_rows)
+
+    def _hot(self, schema: Schema) -> Sequence[Sink]:
+        timestream, journal = self._settings.timestream, self._settings.journal
+        if not timestream.enabled or (journal.run and not journal.run_hot_sinks):
             return []
         from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink  # noqa: PLC0415
 
@@ -70,7 +161,7 @@ class Assembly:
             in_flight=timestream.in_flight,
             deadline_s=min(timestream.deadline_s, self._deadline),
         )
-        return [TimestreamSink(self.schema, settings)]
+        return [TimestreamSink(schema, settings)]
 
     def _backoff(self) -> Backoff:
         retry = self._settings.retry

@@ -71,15 +71,21 @@ class Batch:
     Attributes:
         data: the valid rows, in order; the schema's columns.
         span: the records it covers.
-        records: how many records that is.
+        records: how many records that is; user records of a KPL aggregate count one by one.
+        kinesis_records: the same as the stream counts them; a part of an aggregate counts as one.
+        arrival_ms: of the first and the last record by time, ms since the epoch; None: unknown.
         dead_letters: the items that did not become rows, and those that a hot sink refused.
+        deferred: hot sinks that were down and have not got all rows.
         origin: where each row comes from; only for hot sinks, which may refuse rows.
     """
 
     data: pa.Table
     span: Span
     records: int
+    kinesis_records: int = 0
+    arrival_ms: tuple[int, int] | None = None
     dead_letters: Sequence[DeadLetter] = ()
+    deferred: frozenset[str] = frozenset()
     origin: Origin | None = None
 
     @property
@@ -109,8 +115,11 @@ class _Open:
     first: Span
     last: Span
     records: int = 0
+    kinesis_records: int = 0
     rows: int = 0
     size: int = 0
+    arrivals: list[int] = field(default_factory=list)
+    deferred: frozenset[str] = frozenset()
     tables: list[pa.Table] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
@@ -123,8 +132,13 @@ class Batcher:
     """
 
     def __init__(self, limits: BatchLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._open: _Open | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes collected: of Arrow data and dead letters' payloads."""
+        return 0 if self._open is None else self._open.size
 
     @property
     def pending(self) -> Position | None:
@@ -138,6 +152,9 @@ class Batcher:
         span = self._open
         span.last = batch.span
         span.records += batch.records
+        span.kinesis_records += batch.kinesis_records
+        span.arrivals += batch.arrival_ms or ()
+        span.deferred |= batch.deferred
         span.rows += batch.data.num_rows + len(batch.dead_letters)
         span.size += batch.data.nbytes + sum(len(letter.payload) for letter in batch.dead_letters)
         span.tables.append(batch.data)
@@ -145,7 +162,7 @@ class Batcher:
 
     def due(self, now: float) -> bool:
         """Whether the open span has reached a limit."""
-        span, limits = self._open, self._limits
+        span, limits = self._open, self.limits
         if span is None:
             return False
         full = span.rows >= limits.max_rows or span.size >= limits.max_bytes
@@ -160,5 +177,8 @@ class Batcher:
             data=pa.concat_tables(span.tables),
             span=span.first._replace(last=span.last.last),
             records=span.records,
+            kinesis_records=span.kinesis_records,
+            arrival_ms=(min(span.arrivals), max(span.arrivals)) if span.arrivals else None,
             dead_letters=span.dead_letters,
+            deferred=span.deferred,
         )

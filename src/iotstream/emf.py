@@ -56,7 +56,8 @@ def document(
 def metrics_of(stats: Stats) -> list[Metric]:
     """What a pipeline did, as metrics.
 
-    `Rejects` is the total; `Rejects.<reason>` and `Refused.<sink>` stand for what occurred;
+    `Rejects` is the total; `Rejects.<reason>`, `Refused.<sink>` and `Deferred.<sink>` stand for what
+    occurred; `Skipped` counts records that were durable already, `Gaps` pages;
     `Duration.<stage>` is in milliseconds.
     """
     metrics = [
@@ -65,7 +66,10 @@ def metrics_of(stats: Stats) -> list[Metric]:
         Metric("Rejects", "Count", stats.rejects.total()),
         Metric("PayloadBytes", "Bytes", stats.payload_bytes),
         Metric("Spans", "Count", stats.spans),
+        Metric("Skipped", "Count", stats.skipped),
+        Metric("Gaps", "Count", stats.gaps),
     ]
+    metrics += [Metric(f"Deferred.{sink}", "Count", n) for sink, n in sorted(stats.deferred.items()) if n]
     metrics += [Metric(f"Rejects.{one}", "Count", stats.rejects[one]) for one in Reason if stats.rejects[one]]
     metrics += [Metric(f"Refused.{sink}", "Count", n) for sink, n in sorted(stats.refused.items()) if n]
     metrics += [

@@ -118,6 +118,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """The manifest's own, relative to the lake's prefix."""
         return f"{shard_prefix(self.stream, self.shard_id)}{self.name}.json"
 
+    def backfill_key(self, sink: str) -> str:
+        """The marker that says that a sink which was deferred has got the rows; relative to the lake's prefix."""
+        return f"{shard_prefix(self.stream, self.shard_id)}backfill/{sink}/{self.name}.json"
+
     @property
     def ends(self) -> tuple[Position, Position]:
         """`first` and `last`."""
@@ -199,11 +203,16 @@ def decode_gap(body: bytes) -> Gap:
 _Kind = TypeVar("_Kind", Manifest, Gap)
 
 
+class _Format(msgspec.Struct):
+    format: int = FORMAT
+
+
 def _decoded(body: bytes, kind: type[_Kind]) -> _Kind:
     try:
-        one = msgspec.json.decode(body, type=kind)
+        # First, since the fields of a later format are not known.
+        found = msgspec.json.decode(body, type=_Format).format
+        if found > FORMAT:
+            raise ValueError(f"format {found}: this version knows up to {FORMAT}; upgrade iotstream")
+        return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
         raise ValueError(f"no {kind.__name__.lower()}: {error}") from error
-    if one.format > FORMAT:
-        raise ValueError(f"format {one.format}: this version knows up to {FORMAT}; upgrade iotstream")
-    return one

@@ -1,8 +1,9 @@
-"""`Backoff`: how long to wait before the next try, as a pure schedule."""
+"""`Backoff`: how long to wait before the next try, as a pure schedule; and the clock for deadlines."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,3 +35,14 @@ class Backoff:
                 return
             yield delay
             ceiling = min(ceiling * 2, self.cap_s)
+
+
+def suspend_aware_clock() -> float:
+    """Seconds of a clock that never goes back and that counts the time while the machine was suspended.
+
+    A Lambda environment is frozen between invocations, and a virtual machine can be paused: `time.monotonic`
+    stands still meanwhile on Linux (https://man7.org/linux/man-pages/man2/clock_gettime.2.html,
+    CLOCK_BOOTTIME). Where there is no such clock it is `time.monotonic`.
+    """
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

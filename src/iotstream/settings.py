@@ -160,7 +160,8 @@ class JournalSettings(Section):
     run_hot_sinks: bool = setting(False, "Whether a run also writes to the hot sinks.", FLAG)
     on_gap: str = setting(
         "record",
-        "When records are gone from the stream unread: `record` notes it in the lake and goes on; `stop` ends.",
+        "When records are gone from the stream unread: `record` notes it in the lake and goes on; `stop` "
+        "ends.",
         choice("record", "stop"),
     )
 
@@ -312,6 +313,26 @@ class Settings:
         _refuse_unknown_sections(table)
         _refuse_unknown_variables(environ)
         return cls(**{kind.section: _load_section(kind, table, environ, source) for kind in SECTIONS})
+
+    @property
+    def application(self) -> str:
+        """Whose the lake, leases and journal items are: a run of its own is another application."""
+        journal = self.journal
+        return f"{journal.application}@{journal.run}" if journal.run else journal.application
+
+    @property
+    def lake_uri(self) -> str:
+        """The lake's prefix; that of a run is its own."""
+        return self._of_run(self.lake.uri)
+
+    @property
+    def quarantine_uri(self) -> str:
+        """The dead letters' prefix; that of a run is its own."""
+        return self._of_run(self.quarantine.uri)
+
+    def _of_run(self, uri: str) -> str:
+        run = self.journal.run
+        return f"{uri.rstrip('/')}/runs/{run}" if run else uri
 
     def require(self, *names: str) -> None:
         """Make sure that these keys, for example "lake.uri", are not empty.

@@ -79,7 +79,7 @@ def test_a_sink_that_is_down_reports_the_first_record(tmp_path, monkeypatch, cap
 def test_no_sink_tries_longer_than_the_invocation_lasts(tmp_path):
     run = handler(tmp_path, [], IOTSTREAM_RETRY_DEADLINE_S="900")
     run(kinesis_event([GOOD], arrival_ms=ARRIVAL_MS), LambdaContext(remaining_ms=30_000))
-    assert run._assembly.lake[1]._store.backoff.deadline_s == 27
+    assert run._assembly.lake.backoff.deadline_s == 27
 
 
 def test_an_event_of_something_else_is_an_error(tmp_path):

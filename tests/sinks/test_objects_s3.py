@@ -12,7 +12,7 @@ import pytest
 from iotstream.errors import SinkUnavailable
 from iotstream.local.process import ServiceProcess
 from iotstream.retry import Backoff
-from iotstream.sinks.objects import Object, open_store
+from iotstream.sinks.objects import KEYS_A_PAGE, Object, open_store
 
 
 @pytest.fixture
@@ -106,3 +106,37 @@ def test_a_writer_that_is_killed_leaves_nothing_half_written(server, tmp_path):
         process.send_signal(signal.SIGKILL)
     sizes = {one["Size"] for one in client(server).list_objects_v2(Bucket="lake")["Contents"]}
     assert sizes == {300_000}
+
+
+def test_objects_are_read_found_and_listed_over_many_pages(server):
+    s3 = client(server)
+    s3.create_bucket(Bucket="lake")
+    s3.put_object(Bucket="lake", Key="some/prefix-of-others/x", Body=b"1")
+    store = opened(server)
+    assert store.get("data/7") is None
+    assert not store.exists("data/7")
+    assert list(store.list()) == []
+    wanted = {f"data/{number}": number % 7 for number in range(2 * KEYS_A_PAGE + 5)}
+    store.put_new(Object(key, b"x" * size) for key, size in wanted.items())
+    store.put_new([Object("data-of-others", b"")])
+    assert store.get("data/13") == b"x" * 6
+    assert store.exists("data/13")
+    assert not store.exists("data")
+    assert list(store.list("data/")) == sorted(wanted.items())
+    assert len(list(store.list())) == len(wanted) + 1
+
+
+def test_a_bucket_that_is_not_there_is_no_empty_one(server):
+    store = opened(server, deadline_s=3600)
+    with pytest.raises(SinkUnavailable, match=r"prefix/a could not be read .*NoSuchBucket"):
+        store.get("a")
+    with pytest.raises(SinkUnavailable, match=r"prefix/a could not be listed .*NoSuchBucket"):
+        list(store.list("a"))
+
+
+def test_a_server_that_is_down_is_asked_until_the_deadline(server):
+    store = opened(server, base_s=0.05, cap_s=0.2, deadline_s=0.5)
+    server.stop()
+    for use in (store.get, store.exists, lambda key: list(store.list(key))):
+        with pytest.raises(SinkUnavailable, match=r"s3://lake/some/prefix/a could not be"):
+            use("a")

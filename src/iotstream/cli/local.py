@@ -37,13 +37,19 @@ def local(
     ] = False,
     limits: Annotated[bool, typer.Option(help="Keep the limits of rate that Kinesis has.")] = True,
     window: Annotated[float, typer.Option(min=0, max=300, help="Batching window, seconds.")] = 1.0,
+    consumer: Annotated[
+        str, typer.Option(help="What reads the stream: `lambda`, or `none`, which leaves it to you.")
+    ] = "none",
     as_json: Annotated[bool, typer.Option("--json", help="Say on stdout, as JSON, what is where.")] = False,
 ) -> None:
-    """Run the local stack: broker, topic rules, Kinesis, the Lambda handler, Timestream, S3, Glue.
+    """Run the local stack: broker, topic rules, Kinesis, DynamoDB, Timestream, S3, Glue.
+
+    With `--consumer lambda` also the Lambda handler behind its event source mapping. Without it the
+    stream waits for a consumer of yours, for example `iotstream consume`. A lake has one consumer.
 
     For example, in one shell:
 
-        iotstream local --env-file .local/env --dir .local/stack
+        iotstream local --consumer lambda --env-file .local/env --dir .local/stack
 
     and in another, once the file is there:
 
@@ -58,8 +64,12 @@ def local(
     Everything listens on 127.0.0.1. Ctrl-C or SIGTERM ends it: what is in flight is finished, the lake is
     kept in `--dir`, and the file is removed.
     """
+    from iotstream.errors import ConfigurationError
+    from iotstream.local.programs import CONSUMERS
     from iotstream.local.stack import Stack, StackOptions
 
+    if consumer not in CONSUMERS:
+        raise ConfigurationError(f"--consumer {consumer!r}: allowed is {' or '.join(sorted(CONSUMERS))}")
     options = StackOptions(
         shards=shards,
         schema=schema,
@@ -68,6 +78,7 @@ def local(
         magnetic_days=magnetic_days,
         magnetic_writes=magnetic_writes,
         limits=limits,
+        consumer=consumer,
         batch_window_s=window,
     )
     stop = stop_on_signals()

@@ -94,9 +94,10 @@ FIRST: Mapping[str, Builder] = {
     "broker": _broker,
 }
 """They need nothing."""
-THEN: Mapping[str, Builder] = {"rules": _rules, "event_source": _event_source}
+THEN: Mapping[str, Builder] = {"rules": _rules}
 """They use the others."""
-BUILDERS: Mapping[str, Builder] = {**FIRST, **THEN}
+CONSUMERS: Mapping[str, Mapping[str, Builder]] = {"lambda": {"event_source": _event_source}, "none": {}}
+"""What reads the stream."""
 
 
 def environment(stack: Stack) -> dict[str, str]:
@@ -120,6 +121,7 @@ def environment(stack: Stack) -> dict[str, str]:
         "IOTSTREAM_STREAM_NAME": names.stream,
         "IOTSTREAM_LAKE_URI": names.lake,
         "IOTSTREAM_QUARANTINE_URI": names.quarantine,
+        "IOTSTREAM_JOURNAL_URI": f"dynamodb://{names.journal}",
         "IOTSTREAM_TIMESTREAM_DATABASE": names.timestream_database,
         "IOTSTREAM_TIMESTREAM_TABLE": names.timestream_table,
         "IOTSTREAM_TIMESTREAM_ENABLED": "true",

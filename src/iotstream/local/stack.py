@@ -5,7 +5,8 @@
 
 Broker with client certificates → topic rules → Kinesis → event source mapping → the Lambda handler →
 Timestream, S3 and the Glue catalogue: each is a program of `iotstream.local` on 127.0.0.1 with a port of
-its own. The names are those of the pipeline in the cloud.
+its own. The names are those of the pipeline in the cloud. The Lambda handler can be left out: then the
+stream waits for a consumer.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class StackOptions:
         memory_hours, magnetic_days: Timestream's retention.
         magnetic_writes: whether Timestream takes points older than `memory_hours`.
         limits: whether the stream keeps the service's limits of rate.
+        consumer: what reads the stream: "lambda", or "none", so that another may.
         batch_window_s: how long the event source collects records for an invocation.
         handler: the Lambda's handler, `module.function`.
         task_root: the directory that holds its module; None: the handlers that come with iotstream.
@@ -62,6 +64,7 @@ class StackOptions:
     magnetic_days: int = 365
     magnetic_writes: bool = False
     limits: bool = True
+    consumer: str = "lambda"
     batch_window_s: float = 1.0
     handler: str = "kinesis_lambda.handler"
     task_root: Path | None = None
@@ -79,6 +82,7 @@ class Names:
     glue_table: str = "iot_table"
     lake: str = "s3://iot-lake/telemetry"
     quarantine: str = "s3://iot-quarantine/telemetry"
+    journal: str = "iotstream-journal"
     results_bucket: str = "athena-temp-results-bucket-local"
     region: str = "us-east-1"
 
@@ -115,10 +119,10 @@ class Stack:
         stack = cls(directory, options or StackOptions())
         schema = Schema.load(stack.options.schema)
         try:
-            stack._start_together({name: programs.BUILDERS[name] for name in programs.FIRST})
+            stack._start_together(programs.FIRST)
             provision(stack.environment(), stack.names, schema)
             stack._open_mirrors()
-            stack._start_together({name: programs.BUILDERS[name] for name in programs.THEN})
+            stack._start_together({**programs.THEN, **programs.CONSUMERS[stack.options.consumer]})
         except BaseException:
             stack._end_programs()
             raise
@@ -217,7 +221,9 @@ class Stack:
     def _drain(self, timeout_s: float) -> None:
         """Wait until the handler is done with all that was in the stream when this began."""
         began, deadline = time.time(), time.monotonic() + timeout_s
-        source = self.services["event_source"]
+        source = self.services.get("event_source")
+        if source is None:
+            return
         while source.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if programs.stats(source)["idle_since"] > began:

@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import orjson
 
@@ -38,14 +39,28 @@ class DeadLetterSink:
         Raises:
             SinkUnavailable: they could not be put.
         """
-        self._store.put_new(objects(batch.dead_letters, batch.span, self._schema))
+        self._store.put_new(one.object for one in objects(batch.dead_letters, batch.span, self._schema))
         return Rejects()
 
     def close(self) -> None:
         """Nothing to do: connections are the store's."""
 
 
-def objects(letters: Iterable[DeadLetter], span: Span, schema: str) -> Iterator[Object]:
+class Letters(NamedTuple):
+    """An object of dead letters.
+
+    Attributes:
+        object: its key and bytes.
+        lines: how many letters.
+        sink: the sink that refused the rows; empty: the decoder rejected the items.
+    """
+
+    object: Object
+    lines: int
+    sink: str
+
+
+def objects(letters: Iterable[DeadLetter], span: Span, schema: str) -> Iterator[Letters]:
     """The objects of a span's dead letters.
 
     Args:
@@ -59,7 +74,8 @@ def objects(letters: Iterable[DeadLetter], span: Span, schema: str) -> Iterator[
     for (day, sink), lines in groups.items():
         key = f"dt={day}/{span}{'.' if sink else ''}{sink}.jsonl.gz"
         # No time in gzip's header: the same letters make the same bytes.
-        yield Object(key, gzip.compress(b"".join(lines), compresslevel=6, mtime=0))
+        body = gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+        yield Letters(Object(key, body), len(lines), sink)
 
 
 def line(letter: DeadLetter, span: Span, schema: str) -> bytes:
