@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from iotstream.settings import Settings
 from iotstream.sinks.base import Sink
 
 if TYPE_CHECKING:
+    from iotstream.journal.base import Journal
     from iotstream.recovery import Opener
     from iotstream.sinks.objects import Store
 
@@ -51,6 +53,7 @@ class Assembly:
         self._lake = open_store(settings.lake_uri, backoff=self._backoff())
         self._quarantine = open_store(settings.quarantine_uri, backoff=self._backoff())
         self._openers: dict[str, Opener] = {}
+        self._opening = threading.Lock()
         self._journaled = bool(settings.journal.uri)
         claim_prefix(self._lake, application=settings.application, consumer=consumer)
         if self._journaled:
@@ -76,6 +79,12 @@ class Assembly:
         """The dead letters' store, under its prefix."""
         return self._quarantine
 
+    @property
+    def journal(self) -> Journal:
+        """The span journal; only where one is configured."""
+        journal: Journal = self._shared.journal
+        return journal
+
     def pipeline(self, *, stream: str = "", shard_id: str = "", read_after: str | None = None) -> Pipeline:
         """A new flow for one shard; with a journal the shard is claimed, and recovered, by it.
 
@@ -93,7 +102,9 @@ class Assembly:
         """
         if not self._journaled:
             return Pipeline(self.schema, lake=self._plain, hot=self.hot, limits=self.limits)
-        opener = self._opener(stream or self._settings.stream.name)
+        # Shards may be opened by several threads at once.
+        with self._opening:
+            opener = self._opener(stream or self._settings.stream.name)
         return opener.open(shard_id, read_after=read_after, limits=self.limits)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ sink = MemorySink()
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from iotstream.batch import Batch
 from iotstream.errors import SinkUnavailable
 from iotstream.records import RawBatch
 from iotstream.rejects import Reason, Reject, Rejects
+from iotstream.unpack import KPL_MAGIC
 
 FIRST_SEQUENCE_NUMBER = 49_545_115_243_490_985_018_280_067_714_973_144_582_180_062_593_244_200_961
 """Of the sample event in AWS's documentation."""
@@ -47,6 +49,25 @@ def raw_batch(
         stream=STREAM_ARN.rpartition("/")[2],
         shard_id=shard_id,
     )
+
+
+def kpl_aggregate(payloads: Sequence[bytes], *, partition_key: str = "1") -> bytes:
+    """The record that the Kinesis Producer Library makes of several.
+
+    https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
+    """
+    # Record: index into the table of partition keys (field 1), data (field 3).
+    records = [_protobuf_field(3, b"\x08\x00" + _protobuf_field(3, one)) for one in payloads]
+    message = _protobuf_field(1, partition_key.encode()) + b"".join(records)
+    return KPL_MAGIC + message + hashlib.md5(message, usedforsecurity=False).digest()
+
+
+def _protobuf_field(number: int, value: bytes) -> bytes:
+    length, prefix = len(value), bytearray([number << 3 | 2])
+    while length > 0x7F:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes(prefix) + bytes([length]) + value
 
 
 def kinesis_event(

@@ -25,6 +25,7 @@ from iotstream.shard_lake import Places
 from iotstream.sinks.objects import Store
 from iotstream.sinks.parquet import ParquetSettings
 from iotstream.stream_reader import StreamDescription
+from iotstream.testing import kpl_aggregate
 from iotstream.unpack import deaggregate
 
 SCHEMA = Schema.parse(
@@ -248,28 +249,8 @@ def payloads(count, source):
             n += 1
             out.append(json.dumps({"n": n, "device": 7}).encode())
         else:
-            out.append(aggregate([json.dumps(item()).encode() for _ in range(source.randrange(1, 5))]))
+            out.append(kpl_aggregate([json.dumps(item()).encode() for _ in range(source.randrange(1, 5))]))
     return out, n
-
-
-def aggregate(records):
-    """A KPL aggregate: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md"""
-    import hashlib
-
-    def field(number, value):
-        return bytes([number << 3 | 2]) + varint(len(value)) + value
-
-    message = field(1, b"key") + b"".join(field(3, b"\x08\x00" + field(3, one)) for one in records)
-    return b"\xf3\x89\x9a\xc2" + message + hashlib.md5(message).digest()
-
-
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 class Worker:

@@ -14,6 +14,9 @@ _EXTRAS = {
     "botocore": "aws",
     "obstore": "aws",
     "awswrangler": "athena",
+    "amazon_kclpy": "kcl",
+    "aiobotocore": "direct",
+    "prometheus_client": "kcl",
 }
 _ANY_OTHER = "local"
 

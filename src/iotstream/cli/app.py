@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from iotstream.cli.audit import audit
+from iotstream.cli.backfill import backfill
+from iotstream.cli.consume import consume
 from iotstream.cli.demo import demo
 from iotstream.cli.local import local
 from iotstream.cli.query import query
@@ -23,6 +26,9 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(local)
 app.command()(simulate)
+app.command()(consume)
 app.command()(query)
+app.command()(audit)
+app.command()(backfill)
 app.add_typer(schema, name="schema")
 app.command()(version)

@@ -41,9 +41,10 @@ def open_journal(
         return SqliteJournal(Path(rest), backoff=backoff)
     if scheme == "dynamodb" and rest and "/" not in rest:
         from iotstream.journal.dynamodb import DynamoJournal  # noqa: PLC0415 - as above
+        from iotstream.journal.dynamodb_table import Table  # noqa: PLC0415 - as above
 
-        return DynamoJournal(rest, environ=os.environ if environ is None else environ, backoff=backoff)
+        return DynamoJournal(Table(rest, os.environ if environ is None else environ, backoff))
     raise ConfigurationError(
-        f"{uri!r} is no journal: dynamodb://table, sqlite:///path/of/file (three slashes: the path is absolute) "
+        f"{uri!r} is no journal: dynamodb://table, sqlite:///path/of/file (with the path's own slash: three) "
         "or memory: is expected"
     )

@@ -91,6 +91,7 @@ class Journal(Protocol):
         Raises:
             ClaimLost: the epoch is another, or there is another intent.
             JournalUnavailable: the journal stayed down.
+            ValueError: the intent is too large for this journal.
         """
         ...
 

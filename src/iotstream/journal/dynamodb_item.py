@@ -104,8 +104,8 @@ def _intent_attribute(intent: bytes) -> Attribute:
     stored = zlib.compress(intent)
     if len(stored) > MAX_INTENT_BYTES:
         raise ValueError(
-            f"an intent of {len(intent)} bytes takes {len(stored)} in the journal, where {MAX_INTENT_BYTES} fit "
-            f"(an item of DynamoDB holds {MAX_ITEM_BYTES}); fewer objects must be named in it"
+            f"an intent of {len(intent)} bytes takes {len(stored)} in the journal, where {MAX_INTENT_BYTES} "
+            f"fit (an item of DynamoDB holds {MAX_ITEM_BYTES}); fewer objects must be named in it"
         )
     return {"B": stored}
 

@@ -11,9 +11,9 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from iotstream.errors import ConfigurationError, JournalUnavailable
 from iotstream.journal.base import ShardKey, ShardState
@@ -38,10 +38,16 @@ CREATE TABLE IF NOT EXISTS journal (
     updated_ms INTEGER NOT NULL,
     PRIMARY KEY (application_stream, shard_id)
 )"""
-_COLUMNS = "epoch, committed, complete_until_ms, intent, owner, updated_ms"
-_SELECT = f"SELECT {_COLUMNS} FROM journal WHERE application_stream = ? AND shard_id = ?"
-_SELECT_GROUP = f"SELECT shard_id, {_COLUMNS} FROM journal WHERE application_stream = ?"
-_REPLACE = f"REPLACE INTO journal (application_stream, shard_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SELECT = """
+SELECT epoch, committed, complete_until_ms, intent, owner, updated_ms FROM journal
+WHERE application_stream = ? AND shard_id = ?"""
+_SELECT_GROUP = """
+SELECT shard_id, epoch, committed, complete_until_ms, intent, owner, updated_ms FROM journal
+WHERE application_stream = ?"""
+_REPLACE = """
+REPLACE INTO journal
+(application_stream, shard_id, epoch, committed, complete_until_ms, intent, owner, updated_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class SqliteJournal(StoredJournal):
@@ -93,7 +99,7 @@ class SqliteJournal(StoredJournal):
     def shards(self, group: str) -> Mapping[str, ShardState]:
         """See `Journal`."""
         rows = self._when_unlocked(lambda: self._connection.execute(_SELECT_GROUP, (group,)).fetchall())
-        return {shard_id: _state(*columns) for shard_id, *columns in rows}
+        return {shard_id: _state(columns) for shard_id, *columns in rows}
 
     def close(self) -> None:
         """See `Journal`."""
@@ -119,7 +125,7 @@ class SqliteJournal(StoredJournal):
 
     def _select(self, key: ShardKey) -> ShardState | None:
         row = self._connection.execute(_SELECT, (key.group, key.shard_id)).fetchone()
-        return None if row is None else _state(*row)
+        return None if row is None else _state(row)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -157,11 +163,10 @@ def _is_locked(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _LOCKED
 
 
-def _state(
-    epoch: int, committed: str | None, until: int | None, intent: bytes | None, owner: str, updated_ms: int
-) -> ShardState:
+def _state(row: Sequence[Any]) -> ShardState:
+    epoch, committed, complete_until_ms, intent, owner, updated_ms = row
     position = None if committed is None else Position.parse(committed)
-    return ShardState(epoch, position, until, intent, owner, updated_ms)
+    return ShardState(epoch, position, complete_until_ms, intent, owner, updated_ms)
 
 
 def _columns(state: ShardState) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""`StoredJournal`: a journal of which only the store is missing: how one item changes, whole or not at all."""
+"""`StoredJournal`: a journal of which only the store is missing: how one item changes, whole or not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class StoredJournal(ABC):
         now_ms = self._now_ms()
         self._change(
             key,
-            lambda state: transitions.committed(state, key, epoch, committed, complete_until_ms, now_ms),
+            lambda state: transitions.committed(
+                state, key, epoch, committed, complete_until_ms=complete_until_ms, now_ms=now_ms
+            ),
         )
 
     def touch(self, key: ShardKey, epoch: int, complete_until_ms: int) -> None:

@@ -28,8 +28,7 @@ def intended(state: ShardState | None, key: ShardKey, epoch: int, intent: bytes,
         return state._replace(intent=intent, updated_ms=now_ms)
     if state.intent != intent:
         raise ClaimLost(
-            f"{key}: there is another intent under epoch {epoch} already; the shard must be claimed again, and "
-            "that span finished"
+            f"{key}: epoch {epoch} has another intent already; claim the shard again, and finish that span"
         )
     return state
 
@@ -39,6 +38,7 @@ def committed(
     key: ShardKey,
     epoch: int,
     position: Position,
+    *,
     complete_until_ms: int | None,
     now_ms: int,
 ) -> ShardState:

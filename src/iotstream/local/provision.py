@@ -1,4 +1,4 @@
-"""What the pipeline needs in AWS, made in the local one: buckets, and the table in the Glue catalogue."""
+"""What the pipeline needs in AWS, made in the local one: buckets, the journal, the table in the catalogue."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from iotstream.catalog import register_table
+from iotstream.journal.dynamodb_table import create_table
 from iotstream.schema import Schema
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def provision(environment: Mapping[str, str], names: Names, schema: Schema) -> N
     for bucket in sorted(buckets):
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
             s3.create_bucket(Bucket=bucket)
+    create_table(environment, names.journal)
     register_table(
         client(environment, "glue"),
         schema,

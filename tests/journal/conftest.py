@@ -1,0 +1,72 @@
+import uuid
+
+import pytest
+
+from iotstream.journal.dynamodb import DynamoJournal
+from iotstream.journal.dynamodb_table import Table, create_table
+from iotstream.journal.memory import MemoryJournal
+from iotstream.journal.sqlite import SqliteJournal
+from iotstream.local.process import ServiceProcess
+from iotstream.retry import Backoff
+
+
+@pytest.fixture(scope="session")
+def environment():
+    service = ServiceProcess("iotstream.local.aws")
+    yield {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{service.port}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+    }
+    service.stop()
+
+
+@pytest.fixture
+def table(environment):
+    """The name of a new table."""
+    name = f"journal-{uuid.uuid4().hex}"
+    create_table(environment, name)
+    return name
+
+
+@pytest.fixture
+def dynamo(environment, table):
+    """Opens a journal in the new table, as another process would."""
+    opened = []
+
+    def open_one(**settings):
+        backoff = settings.pop("backoff", Backoff(base_s=0.01, deadline_s=5))
+        opened.append(DynamoJournal(Table(table, environment, backoff, **settings)))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    """Opens a journal in a new file, as another process would."""
+    opened = []
+
+    def open_one(**settings):
+        opened.append(SqliteJournal(tmp_path / "below" / "journal.db", **settings))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def memory():
+    """Opens one journal in memory."""
+    one = MemoryJournal()
+    return lambda: one
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamo"])
+def opening(request):
+    """Opens the same journal, empty at first, as often as it is called; of each kind."""
+    return request.getfixturevalue(request.param)
