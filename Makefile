@@ -56,7 +56,11 @@ bench: setup ## Benchmarks side by side with the alternatives
 	@$(BIN)/pytest benchmarks -q -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
 	  --benchmark-columns=min,median,rounds $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## Kill consumers hundreds of times and count every item (up to 90 minutes; goes on where it was)
+	@$(BIN)/python tests/chaos/run.py --state .chaos $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was made here, .venv too
-	@rm -rf $(VENV) .local iotstream-demo .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
+	@rm -rf $(VENV) .local iotstream-demo .chaos .mypy_cache .ruff_cache .hypothesis .benchmarks build dist
 	@find src tests handlers benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

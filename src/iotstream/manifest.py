@@ -119,7 +119,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return f"{shard_prefix(self.stream, self.shard_id)}{self.name}.json"
 
     def backfill_key(self, sink: str) -> str:
-        """The marker that says that a sink which was deferred has got the rows; relative to the lake's prefix."""
+        """Of the marker that a deferred sink has got the rows by now, relative to the lake's prefix."""
         return f"{shard_prefix(self.stream, self.shard_id)}backfill/{sink}/{self.name}.json"
 
     @property

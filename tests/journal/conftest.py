@@ -37,7 +37,8 @@ def dynamo(environment, table):
 
     def open_one(**settings):
         backoff = settings.pop("backoff", Backoff(base_s=0.01, deadline_s=5))
-        opened.append(DynamoJournal(Table(table, environment, backoff, **settings)))
+        environ = settings.pop("environ", environment)
+        opened.append(DynamoJournal(Table(table, environ, backoff, **settings)))
         return opened[-1]
 
     yield open_one

@@ -2,7 +2,8 @@
 
     python journal_worker.py sqlite:///path 100 first-worker
 
-It prints `committed <n>` after each commit, once the journal has it.
+It begins when there is a line on its standard input, and prints `committed <n>` after each commit, once the
+journal has it.
 """
 
 import json
@@ -13,6 +14,7 @@ from iotstream.journal import open_journal
 from iotstream.journal.base import ShardKey
 from iotstream.position import Position
 
+SPANS_A_CLAIM = 10
 KEY = ShardKey("app", "arn:aws:kinesis:us-east-1:123456789012:stream/s", 1_700_000_000_000, "shardId-000")
 
 
@@ -23,15 +25,15 @@ def work(journal, until, owner, done):
             state = journal.claim(KEY, owner)
             if state.intent is not None:
                 state = finish(journal, state, done)
-            while last_of(state) < until:
+            for _ in range(SPANS_A_CLAIM):
+                if last_of(state) >= until:
+                    return
                 first = last_of(state) + 1
                 intent = json.dumps([first, first + first % 3]).encode()
                 journal.intend(KEY, state.epoch, intent)
                 state = finish(journal, state._replace(intent=intent), done)
         except ClaimLost:
             continue
-        else:
-            return
 
 
 def finish(journal, state, done):
@@ -48,4 +50,7 @@ def last_of(state):
 
 if __name__ == "__main__":
     uri, until, owner = sys.argv[1:]
-    work(open_journal(uri), int(until), owner, lambda _, last: print("committed", last, flush=True))
+    journal = open_journal(uri)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    work(journal, int(until), owner, lambda _, last: print("committed", last, flush=True))

@@ -15,9 +15,8 @@ from journal_worker import KEY
 
 from iotstream.errors import ClaimLost, ConfigurationError, JournalUnavailable
 from iotstream.journal import open_journal
-from iotstream.journal.dynamodb import DynamoJournal
 from iotstream.journal.dynamodb_item import COMPRESSED_ABOVE_BYTES, MAX_INTENT_BYTES, MAX_ITEM_BYTES
-from iotstream.journal.dynamodb_table import Table, create_table
+from iotstream.journal.dynamodb_table import create_table
 from iotstream.position import Position
 from iotstream.retry import Backoff
 
@@ -152,14 +151,12 @@ def losing(environment, count):
     ],
     ids=["claim", "intend", "commit", "touch"],
 )
-def test_a_write_whose_answer_was_lost_is_done_once(environment, table, dynamo, write, fields, count):
+def test_a_write_whose_answer_was_lost_is_done_once(environment, dynamo, write, fields, count):
     plain = dynamo()
     plain.claim(KEY, "first")
     before = plain.read(KEY)
     with losing(environment, count) as (through, lost):
-        journal = DynamoJournal(Table(table, through, Backoff(base_s=0.01, deadline_s=5)))
-        write(journal)
-        journal.close()
+        write(dynamo(environ=through))
     # The first was done; any further one found that its condition did not hold any more.
     assert lost == [200, 400][:count]
     after = plain.read(KEY)

@@ -36,6 +36,7 @@ def audit(
     deep: bool = False,
     stream: bool = False,
     shards: Collection[str] = (),
+    configured: Callable[[], ShardKey | None] = lambda: None,
     progress: Progress = lambda _what, _done: None,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> Report:
@@ -52,6 +53,8 @@ def audit(
         deep: read every object, and count and hash its rows again.
         stream: read again what the stream still keeps, and compare; needs a reader.
         shards: only these; all by default.
+        configured: any shard of the stream that the lake is for, known or not. Asked for where there is a
+            journal, but no manifest yet that says whose items to look for in it.
         progress: is told what is looked at, and how many of it so far.
         now_ms: ms since the epoch.
 
@@ -64,7 +67,14 @@ def audit(
         raise ValueError("stream=True needs a reader")
     with ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="audit") as pool:
         lake = Lake(store, quarantine, pool, progress)
-        run = _Run(lake, journal, reader, now_ms, frozenset(shards))
+        run = _Run(
+            lake,
+            journal=journal,
+            reader=reader,
+            configured=configured,
+            now_ms=now_ms,
+            only=frozenset(shards),
+        )
         run.shards(deep=deep, stream=stream)
         run.journal_only()
         run.inventory()
@@ -78,18 +88,22 @@ class _Run:
     def __init__(
         self,
         lake: Lake,
+        *,
         journal: Journal | None,
         reader: StreamReader | None,
+        configured: Callable[[], ShardKey | None],
         now_ms: Callable[[], int],
         only: frozenset[str],
     ) -> None:
         self._lake = lake
         self._journal = journal
         self._reader = reader
+        self._configured = configured
         self._now_ms = now_ms
         self._only = only
         self._application = lake.owner()
         self._chains: list[Chain] = []
+        self._groups: dict[str, ShardKey] = {}
         self._streams: dict[str, StreamDescription] = {}
         self._compared: dict[ShardKey, Comparison] = {}
         self._inventory = Inventory()
@@ -111,14 +125,16 @@ class _Run:
                 self._shard(chain, directory, deep=deep, stream=stream)
                 chain.forget()
                 self._chains.append(chain)
+                self._groups.setdefault(chain.key.group, chain.key)
 
     def journal_only(self) -> None:
         """Shards that the journal knows, and the lake does not."""
         if self._journal is None:
             return
         known = {chain.key for chain in self._chains}
-        for group in sorted({key.group for key in known}):
-            some = next(key for key in known if key.group == group)
+        if not known and (configured := self._configured()) is not None:
+            self._groups = {configured.group: configured}
+        for group, some in self._groups.items():
             for shard_id, state in self._journal.shards(group).items():
                 key = some._replace(shard_id=shard_id)
                 if key not in known and self._is_wanted(shard_id):
@@ -257,7 +273,7 @@ class _Run:
             return
         # In this order: what is committed between the two has its manifest.
         being_written = self._being_written()
-        streams = {chain.key.stream for chain in self._chains}
+        streams = {key.stream for key in self._groups.values()}
         for one in strangers:
             name = one.name
             if self._only and (name is None or name.shard not in self._only):
@@ -281,8 +297,7 @@ class _Run:
         """Names of the spans that the journal's workers write now."""
         if self._journal is None:
             return set()
-        groups = {chain.key.group for chain in self._chains}
-        states = (state for group in groups for state in self._journal.shards(group).values())
+        states = (state for group in self._groups for state in self._journal.shards(group).values())
         intents = (journaled.intent_of(state) for state in states)
         return {span_name(intent) for intent in intents if intent is not None}
 

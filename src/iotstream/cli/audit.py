@@ -39,7 +39,14 @@ def audit(
     Exit status 0 if nothing is wrong, 1 if there is a finding. docs/audit.md says what each of them means.
     """
     from iotstream.audit import audit as check
-    from iotstream.cli.lakes import backoff_of, journal_of, open_stores, progress_bar, settings_of
+    from iotstream.cli.lakes import (
+        backoff_of,
+        journal_of,
+        open_stores,
+        progress_bar,
+        settings_of,
+        stream_of,
+    )
     from iotstream.stream_reader import StreamReader
 
     settings = settings_of(lake, quarantine, run)
@@ -55,6 +62,7 @@ def audit(
             deep=deep,
             stream=stream,
             shards=shard or (),
+            configured=lambda: stream_of(settings, backoff),
             progress=progress,
         )
     if as_json:

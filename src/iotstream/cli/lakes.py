@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iotstream.errors import ConfigurationError
+from iotstream.errors import ConfigurationError, StreamUnavailable
 
 if TYPE_CHECKING:
-    from iotstream.journal.base import Journal
+    from iotstream.journal.base import Journal, ShardKey
     from iotstream.retry import Backoff
     from iotstream.settings import Settings
     from iotstream.sinks.objects import Store
@@ -94,6 +94,18 @@ def journal_of(settings: Settings, backoff: Backoff) -> Iterator[Journal | None]
         yield journal
     finally:
         journal.close()
+
+
+def stream_of(settings: Settings, backoff: Backoff) -> ShardKey | None:
+    """Some shard of the configured stream, for its items in the journal; None: it can't be reached."""
+    from iotstream.journal.base import ShardKey
+    from iotstream.stream_reader import StreamReader
+
+    try:
+        stream = StreamReader.open(backoff=backoff).describe(settings.stream.name)
+    except (ConfigurationError, StreamUnavailable):
+        return None
+    return ShardKey(settings.application, stream.arn, stream.created_ms, "")
 
 
 @contextmanager

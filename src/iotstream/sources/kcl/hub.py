@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from iotstream.logs import write_line
+from iotstream.sources.kcl.memory import LEAST_SHARE_BYTES, MIB
 from iotstream.sources.kcl.reports import Ended, Joined, LogReport, Share, StatusReport, decode_report
 from iotstream.sources.status import Status
 
@@ -146,12 +147,21 @@ class Hub:
                 other.followed = True
                 self._status.remove(shard_id)
         process.shard_id = shard_id
+        if self._share < LEAST_SHARE_BYTES:
+            log.warning(
+                "consumer.memory_bytes = %d MiB is %d MiB for each shard here, and %d are needed: set "
+                "IOTSTREAM_CONSUMER_MEMORY_BYTES higher, or start more consumers",
+                *(one // MIB for one in (self._memory_bytes, self._share, LEAST_SHARE_BYTES)),
+            )
+
+    @property
+    def _share(self) -> int:
+        held = sum(1 for one in self._processes if one.shard_id and not one.followed)
+        return self._memory_bytes // max(held, 1)
 
     def _send_share(self, process: _Process) -> None:
-        held = sum(1 for one in self._processes if one.shard_id and not one.followed)
-        share = Share(self._memory_bytes // max(held, 1))
         with suppress(OSError):
-            process.connection.send(msgspec.json.encode(share) + b"\n")
+            process.connection.send(msgspec.json.encode(Share(self._share)) + b"\n")
 
     def _leave(self, process: _Process) -> None:
         self._selector.unregister(process.connection)

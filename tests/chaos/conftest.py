@@ -1,0 +1,15 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from stand import Stand
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory):
+    one = Stand(tmp_path_factory.mktemp("chaos"), seed=1)
+    yield one
+    one.close()
