@@ -85,3 +85,12 @@ def test_a_dead_letter_knows_where_its_record_stood():
     letter = DeadLetter.of(Reject(1, 3, Reason.NOT_JSON, "", "d", b"b"), raw, sink="timestream")
     assert letter.position == Position(FIRST_SEQUENCE_NUMBER + 1)
     assert (letter.item, letter.arrival_ms, letter.sink) == (3, 20, "timestream")
+
+
+def test_an_aggregate_that_comes_in_two_parts_is_one_record_of_the_stream():
+    batcher = Batcher(BatchLimits())
+    for first, last in (((1, 0), (2, 3)), ((2, 4), (3, 0)), ((4, 0), (4, 0))):
+        ends = Position(*first), Position(*last)
+        span, records = Span("s", "shard", *ends), ends[1].sequence_number - ends[0].sequence_number + 1
+        batcher.add(Batch(data=pa.table({"n": [1]}), span=span, records=5, kinesis_records=records), 0.0)
+    assert batcher.flush().kinesis_records == 4

@@ -7,7 +7,7 @@ import iotstream
 
 PACKAGE = Path(iotstream.__file__).parent
 LAYERS = [
-    {"errors", "position", "retry"},
+    {"errors", "position", "retry", "aws_region"},
     {"rejects", "records"},
     {"schema", "_schema_file"},
     {"schema_changes", "schema_exports", "unpack", "_times"},

@@ -161,20 +161,34 @@ class Assembly:
         return ParquetSettings(compression_level=lake.compression_level, row_group_rows=lake.row_group_rows)
 
     def _hot(self, schema: Schema) -> Sequence[Sink]:
-        timestream, journal = self._settings.timestream, self._settings.journal
-        if not timestream.enabled or (journal.run and not journal.run_hot_sinks):
-            return []
-        from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink  # noqa: PLC0415
-
-        settings: Any = TimestreamSettings(
-            database=timestream.database,
-            table=timestream.table,
-            in_flight=timestream.in_flight,
-            deadline_s=min(timestream.deadline_s, self._deadline),
-        )
-        return [TimestreamSink(schema, settings)]
+        return hot_sinks(self._settings, schema, max_deadline_s=self._deadline)
 
     def _backoff(self) -> Backoff:
         retry = self._settings.retry
         deadline = min(retry.deadline_s, self._deadline)
         return Backoff(base_s=retry.base_s, cap_s=retry.cap_s, deadline_s=deadline)
+
+
+def hot_sinks(settings: Settings, schema: Schema, *, max_deadline_s: float = float("inf")) -> list[Sink]:
+    """The sinks for dashboards that are configured; none in a run that isn't to write to them.
+
+    Args:
+        settings: all of them.
+        schema: of the rows.
+        max_deadline_s: none keeps trying longer than this.
+
+    Raises:
+        ConfigurationError: the schema doesn't fit a sink, or a setting is wrong.
+    """
+    timestream, journal = settings.timestream, settings.journal
+    if not timestream.enabled or (journal.run and not journal.run_hot_sinks):
+        return []
+    from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink  # noqa: PLC0415
+
+    target = TimestreamSettings(
+        database=timestream.database,
+        table=timestream.table,
+        in_flight=timestream.in_flight,
+        deadline_s=min(timestream.deadline_s, max_deadline_s),
+    )
+    return [TimestreamSink(schema, target)]

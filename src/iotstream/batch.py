@@ -150,6 +150,8 @@ class Batcher:
         if self._open is None:
             self._open = _Open(now, batch.span, batch.span)
         span = self._open
+        if span.records and span.last.last.sequence_number == batch.span.first.sequence_number:
+            span.kinesis_records -= 1  # an aggregate that came in two parts
         span.last = batch.span
         span.records += batch.records
         span.kinesis_records += batch.kinesis_records

@@ -67,8 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         previous: the last record of the span before, which was committed then; None: the shard's first.
         read_after: the source read on from here without a break up to `last`: a position, or
             TRIM_HORIZON, LATEST, AT_TIMESTAMP; None: the runtime does not say (Lambda).
-        kinesis_records: records of the stream, as the service counts them; of an aggregate that a span
-            begins or ends within, each part counts.
+        kinesis_records: records of the stream, as the service counts them, also the aggregates of which
+            only a part is in the span.
         records: user records of KPL aggregates counted one by one.
         items: rows + rejects.
         rows: in the objects.

@@ -227,11 +227,6 @@ class Cursor:
         self._iterator = None
 
 
-def region_of(environ: Mapping[str, str]) -> str | None:
-    """The region by the variables; None leaves it to the SDK's files. Botocore reads only the second."""
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
-
-
 def name_of(stream: str) -> dict[str, str]:
     """The parameter that names a stream, given by its name or ARN."""
     return {"StreamARN" if stream.startswith("arn:") else "StreamName": stream}

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from iotstream.aws_region import region_of
 from iotstream.errors import ConfigurationError, MissingDependencyError, RangeExpired
 from iotstream.position import Position
 from iotstream.records import RawBatch
@@ -26,7 +27,6 @@ from iotstream.stream_calls import (
     Trouble,
     name_of,
     parse_pages,
-    region_of,
     short_name,
     trouble_of,
     unavailable,

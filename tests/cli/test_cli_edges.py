@@ -17,6 +17,9 @@ from iotstream.cli.certificates import find_credentials
 from iotstream.errors import ConfigurationError
 
 COMMANDS = [
+    ["audit"],
+    ["backfill"],
+    ["consume"],
     ["demo"],
     ["local"],
     ["query"],

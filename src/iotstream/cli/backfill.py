@@ -63,8 +63,8 @@ class _Sinks:
     """A sink for each schema that spans were written with."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings.timestream
-        self._made: dict[str, Sink] = {}
+        self._settings = settings
+        self._made: dict[str, list[Sink]] = {}
 
     def of(self, name: str, schema: Schema) -> Sink:
         """See `iotstream.backfill.SinkOf`.
@@ -72,27 +72,21 @@ class _Sinks:
         Raises:
             ConfigurationError: it is not configured.
         """
-        from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink
+        from iotstream.assembly import hot_sinks
 
-        ours = self._settings
-        if name != TimestreamSink.name or not ours.enabled:
-            raise ConfigurationError(
-                f"spans wait for the sink {name!r}, which is not configured: for timestream set "
-                "IOTSTREAM_TIMESTREAM_DATABASE"
-            )
         if schema.fingerprint not in self._made:
-            target = TimestreamSettings(
-                database=ours.database,
-                table=ours.table,
-                in_flight=ours.in_flight,
-                deadline_s=ours.deadline_s,
-            )
-            self._made[schema.fingerprint] = TimestreamSink(schema, target)
-        return self._made[schema.fingerprint]
+            self._made[schema.fingerprint] = hot_sinks(self._settings, schema)
+        for sink in self._made[schema.fingerprint]:
+            if sink.name == name:
+                return sink
+        raise ConfigurationError(
+            f"spans wait for the sink {name!r}, which is not configured: for timestream set "
+            "IOTSTREAM_TIMESTREAM_DATABASE"
+        )
 
     def close(self) -> None:
         """Close those that were made."""
-        for sink in self._made.values():
+        for sink in (one for made in self._made.values() for one in made):
             sink.close()
 
 

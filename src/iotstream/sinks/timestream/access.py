@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from iotstream.aws_region import region_of
 from iotstream.errors import ConfigurationError, MissingDependencyError, SinkUnavailable
 from iotstream.sinks.timestream.signing import Credentials
 
@@ -65,7 +66,7 @@ def open_access(session: Any = None) -> Access:
     session = session or botocore.session.Session()
     config = Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 2})
     try:
-        client = session.create_client(SERVICE, config=config)
+        client = session.create_client(SERVICE, region_name=region_of(os.environ), config=config)
         provider = session.get_credentials()
         discovery = _discovery(session.get_config_variable("endpoint_discovery_enabled"))
         bundle = session.get_config_variable("ca_bundle") or get_cert_path(True)

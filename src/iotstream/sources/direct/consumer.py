@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from iotstream.assembly import Assembly
+from iotstream.aws_region import region_of
 from iotstream.batch import BatchLimits
 from iotstream.errors import IotstreamError, MissingDependencyError, StreamUnavailable
 from iotstream.journal.base import ShardKey
@@ -39,7 +40,6 @@ from iotstream.stream_calls import (
     Cursor,
     Start,
     parse_pages,
-    region_of,
 )
 from iotstream.stream_reader import ShardDescription, StreamDescription, StreamReader
 

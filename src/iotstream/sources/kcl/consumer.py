@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from iotstream.assembly import Assembly
+from iotstream.aws_region import region_of
 from iotstream.errors import ConfigurationError
 from iotstream.settings import CONFIG_VARIABLE, Settings
 from iotstream.sources.kcl import properties
@@ -31,7 +32,6 @@ from iotstream.sources.kcl.hub import Hub
 from iotstream.sources.kcl.leader import give_back_leadership
 from iotstream.sources.kcl.reports import SOCKET_VARIABLE
 from iotstream.sources.status import Status, StatusLog, StatusServer
-from iotstream.stream_calls import region_of
 
 LOOK_S = 0.1
 """Between looks at the daemon."""
