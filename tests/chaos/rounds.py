@@ -20,7 +20,7 @@ from tap import STEPS, Trap
 from iotstream.lake import Lake
 from iotstream.schema import Schema
 
-TRAP_S = 12.0
+TRAP_S = 6.0
 FINISH_S = 420.0
 LEADER_S = 120.0
 
@@ -169,7 +169,7 @@ class Round:
         if step != "any":
             after = source.random() < 0.5
             where += " (after)" if after else " (before)"
-            trap = self.stand.tap.trap = Trap(step, after, hit, skip=source.randrange(4))
+            trap = self.stand.tap.trap = Trap(step, after, hit, skip=source.randrange(3))
             if not self._wait(trap.sprung.is_set, TRAP_S, consumer):
                 self.stand.tap.trap = None
                 where = f"{who} at any time"

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -101,7 +101,7 @@ def main() -> int:
                     if time.monotonic() > until:
                         break
                     result = Round(stand, plan, say).run()
-                    done.append(asdict(result))
+                    done.append({**asdict(replace(result, kills=Counter())), "kills": dict(result.kills)})
                     with journal.open("a") as file:
                         file.write(json.dumps(done[-1]) + "\n")
                     console.print(_line(result))

@@ -121,6 +121,16 @@ def test_eight_shards_exactly_once_over_a_stop_and_a_crash(stack, consume, tmp_p
     assert devices(tmp_path) == all_once(("a", 4000), ("kpl", 300), ("b", 1000), ("c", 1000))
 
 
+def test_a_stop_before_anything_is_read(stack, consume):
+    stack.create("early", 1)
+    stack.prime("early", "early")
+    one = consume("early", settings={"IOTSTREAM_CONSUMER_SHUTDOWN_S": "25"})
+    assert one.daemon.is_running()
+    began = time.monotonic()
+    assert one.stop() == 0
+    assert time.monotonic() - began < 15  # not KCL's whole grace either
+
+
 def test_split_and_merge(stack, consume, tmp_path):
     stack.create("resharded", 2)
     stack.prime("resharded", "resharded")

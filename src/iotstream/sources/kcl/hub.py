@@ -48,6 +48,7 @@ class Hub:
         self._memory_bytes = memory_bytes
         self._processes: list[_Process] = []
         self._failures: list[str] = []
+        self._warned = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.fspath(path))
         self._listener.listen(128)
@@ -147,7 +148,8 @@ class Hub:
                 other.followed = True
                 self._status.remove(shard_id)
         process.shard_id = shard_id
-        if self._share < LEAST_SHARE_BYTES:
+        if self._share < LEAST_SHARE_BYTES and not self._warned:
+            self._warned = True
             log.warning(
                 "consumer.memory_bytes = %d MiB is %d MiB for each shard here, and %d are needed: set "
                 "IOTSTREAM_CONSUMER_MEMORY_BYTES higher, or start more consumers",
