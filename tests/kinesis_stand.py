@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 import time
 from typing import Any
@@ -12,7 +11,6 @@ import boto3
 from botocore.config import Config
 
 from iotstream.local.kinesis import Kinesis, Server, Settings
-from iotstream.unpack import KPL_MAGIC
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -109,24 +107,3 @@ def client(endpoint: str) -> Any:
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=20),
     )
-
-
-def aggregate(*payloads: bytes) -> bytes:
-    """A KPL aggregate of user records."""
-    table = _field(1, b"key")
-    users = b"".join(_field(3, b"\x08\x00" + _field(3, data)) for data in payloads)
-    message = table + users
-    return KPL_MAGIC + message + hashlib.md5(message).digest()
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

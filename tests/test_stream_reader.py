@@ -14,7 +14,8 @@ from iotstream.position import Position
 from iotstream.retry import Backoff
 from iotstream.stream_calls import Cursor, Start, page_of, parse_pages
 from iotstream.stream_reader import StreamReader
-from kinesis_stand import Stand, aggregate
+from iotstream.testing import kpl_aggregate
+from kinesis_stand import Stand
 
 SHARD = "shardId-000000000000"
 QUICK = Backoff(base_s=0.001, cap_s=0.002, deadline_s=0.05)
@@ -137,7 +138,7 @@ class TestRange:
         expected = []
         for index, size in enumerate(sizes):
             users = [b"%d.%d" % (index, sub) for sub in range(size)]
-            payload = aggregate(*users) if size else b"plain %d" % index
+            payload = kpl_aggregate(users) if size else b"plain %d" % index
             (number,) = stand.put(payload)
             expected += [(Position(number, sub), user) for sub, user in enumerate(users or [payload])]
         first = data.draw(st.integers(0, len(expected) - 1))
@@ -206,7 +207,7 @@ class TestGone:
         ],
     )
     def test_ends_that_are_not_there(self, stand, reader, first, last, why):
-        numbers = stand.put(aggregate(b"a", b"b"), b"c", aggregate(b"d", b"e"))
+        numbers = stand.put(kpl_aggregate([b"a", b"b"]), b"c", kpl_aggregate([b"d", b"e"]))
         numbers.append(numbers[-1] + 1)
         ends = [Position(numbers[index], sub) for index, sub in (first, last)]
 
@@ -239,7 +240,7 @@ class TestRetained:
     def test_from_the_oldest_to_the_tip(self, stand, reader):
         stand.put(b"gone")
         stand.clock.advance(DAY_S - 10)
-        numbers = stand.put(b"a", aggregate(b"b", b"c"))
+        numbers = stand.put(b"a", kpl_aggregate([b"b", b"c"]))
         stand.clock.advance(20)
 
         assert flat(reader.read_retained("s", SHARD)) == [
@@ -249,7 +250,7 @@ class TestRetained:
         ]
 
     def test_after_a_position_in_an_aggregate(self, stand, reader):
-        numbers = stand.put(b"a", aggregate(b"b", b"c"), b"d")
+        numbers = stand.put(b"a", kpl_aggregate([b"b", b"c"]), b"d")
 
         read = flat(reader.read_retained("s", SHARD, after=Position(numbers[1])))
 
@@ -383,7 +384,7 @@ class TestOpen:
 
 class TestPages:
     def test_as_the_sdk_parses_them(self, stand):
-        stand.put(b"\x00\xff", aggregate(b"a"))
+        stand.put(b"\x00\xff", kpl_aggregate([b"a"]))
         stand.call("SplitShard", ShardToSplit=SHARD, NewStartingHashKey=str(2**127))
         other = kinesis_stand.client(stand.endpoint)
         parse_pages(other)

@@ -14,7 +14,7 @@ from iotstream.errors import StreamUnavailable
 from iotstream.manifest import WrittenObject, decode_manifest, encode
 from iotstream.recovery import Opener
 from iotstream.stream_reader import StreamReader
-from kinesis_stand import aggregate
+from iotstream.testing import kpl_aggregate
 
 SHARD = "shardId-000000000000"
 CHILD = "shardId-000000000001"
@@ -41,7 +41,7 @@ def payloads(first, count):
         if number % 6 == 0:
             one = b'{"deviceId": 1}' if number % 4 else b"broken"
         elif number % 6 == 1:
-            one = aggregate(one, b"broken", reading(number + 1000))
+            one = kpl_aggregate([one, b"broken", reading(number + 1000)])
         elif number % 6 == 2:
             one += b"\n" + reading(number + 2000)
         made.append(one)
@@ -119,7 +119,7 @@ def test_a_lake_that_holds_what_the_stream_holds(world):
 
 
 def test_a_span_that_begins_and_ends_within_an_aggregate(world):
-    world.stand.put(aggregate(*map(reading, range(9))), reading(9))
+    world.stand.put(kpl_aggregate([*map(reading, range(9))]), reading(9))
     pipeline = world.opener.open(SHARD, read_after="TRIM_HORIZON", limits=BatchLimits(max_rows=1))
     (raw,) = world.reader.read_retained("s", SHARD)
     for start, stop in ((0, 4), (4, 7), (7, 10)):

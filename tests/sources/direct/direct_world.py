@@ -15,7 +15,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from kinesis_stand import CREDENTIALS, Stand, aggregate
+from iotstream.testing import kpl_aggregate
+from kinesis_stand import CREDENTIALS, Stand
 
 
 class Consumer:
@@ -112,7 +113,7 @@ class World:
         self.sent += devices
         items = [reading(device) for device in devices]
         if pack > 1:
-            items = [aggregate(*items[at : at + pack]) for at in range(0, count, pack)]
+            items = [kpl_aggregate(items[at : at + pack]) for at in range(0, count, pack)]
         for index, item in enumerate(items):
             key = {} if hash_key is None else {"hash_key": hash_key}
             self.stand.put(item, key=f"key-{index}", **key)
