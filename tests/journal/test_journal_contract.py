@@ -174,6 +174,17 @@ def test_racing_claims_get_an_epoch_of_their_own_each(opening, shared):
     assert journals[0].read(KEY).epoch == 32
 
 
+def test_in_memory_nobody_comes_between_a_look_and_a_write(memory):
+    journal = memory()
+
+    def slowly(state):
+        time.sleep(0.01)
+        return ShardState(1 if state is None else state.epoch + 1)
+
+    in_threads(4, lambda _: journal._change(KEY, slowly))
+    assert journal.read(KEY).epoch == 4
+
+
 @pytest.mark.parametrize("shared", [True, False], ids=["one journal", "a journal each"])
 def test_racing_workers_write_each_record_in_exactly_one_span(opening, shared):
     journals = [opening()] * 3 if shared else [opening() for _ in range(3)]

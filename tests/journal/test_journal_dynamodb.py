@@ -17,8 +17,11 @@ from iotstream.errors import ClaimLost, ConfigurationError, JournalUnavailable
 from iotstream.journal import open_journal
 from iotstream.journal.dynamodb_item import COMPRESSED_ABOVE_BYTES, MAX_INTENT_BYTES, MAX_ITEM_BYTES
 from iotstream.journal.dynamodb_table import create_table
+from iotstream.local.provision import provision
+from iotstream.local.stack import Names
 from iotstream.position import Position
 from iotstream.retry import Backoff
+from iotstream.schema import Schema
 
 
 def client(environment):
@@ -328,3 +331,12 @@ def test_the_table_is_made_once_and_paid_by_request(environment, table):
         {"AttributeName": "group", "KeyType": "HASH"},
         {"AttributeName": "shard", "KeyType": "RANGE"},
     ]
+
+
+def test_the_local_stack_has_the_table(environment):
+    names = Names()
+    for _ in range(2):  # a stack that is started again finds what is there
+        provision(environment, names, Schema.load())
+    journal = open_journal(f"dynamodb://{names.journal}", environ=environment)
+    assert journal.claim(KEY, "w").epoch == 1
+    journal.close()

@@ -183,4 +183,4 @@ def test_dynamodb_is_as_the_model_though_answers_are_lost_and_requests_late(envi
         return DynamoMachine(tables)
 
     # A call takes milliseconds: to find the shortest example would take minutes.
-    run(make, max_examples=25, phases=[Phase.generate])
+    run(make, max_examples=15, phases=[Phase.generate])
