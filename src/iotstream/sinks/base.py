@@ -19,8 +19,8 @@ class Sink(Protocol):
     - `SinkUnavailable`: the sink stayed down past its deadline. Nothing may be checkpointed; the same
       batch will come again, so that a write must be harmless when repeated.
 
-    Retrying what is worth retrying, with backoff, up to a deadline, is the sink's own work. A sink is
-    used by one thread at a time; threads may live inside it.
+    Retrying what is worth retrying, with backoff, up to a deadline, is the sink's own work. A hot sink is
+    shared by the shards of a process, which write from threads of their own; threads may live inside it.
     """
 
     name: str

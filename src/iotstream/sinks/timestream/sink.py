@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -73,11 +74,12 @@ class TimestreamSink:
         from iotstream.sinks.timestream.sender import Sender  # noqa: PLC0415
 
         self._sender = Sender(open_access(session), settings, clock)
+        self._counting = threading.Lock()
         self.points = 0
         self.superseded = 0
 
     def write(self, batch: Batch) -> Rejects:
-        """Write the rows; see the class.
+        """Write the rows; see the class. Threads may share the sink: each write has its own calls in flight.
 
         Returns:
             The rows that Timestream will never take; `record` and `item` are the origin's, or the row
@@ -94,8 +96,9 @@ class TimestreamSink:
         refusals = self._sender.send(bodies(points, self._mapping, self._target), calls)
         refused = _refused(points, refusals)
         outdated = len(refusals) - len(refused)
-        self.superseded += points.superseded + outdated
-        self.points += points.data.num_rows - len(refusals)
+        with self._counting:
+            self.superseded += points.superseded + outdated
+            self.points += points.data.num_rows - len(refusals)
         return _rejects([*points.refused, *refused], batch.origin)
 
     def close(self) -> None:
