@@ -1,31 +1,18 @@
 """What settings become: whose the lake is, what a run changes."""
 
 import json
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from iotstream.assembly import Assembly, hot_sinks
 from iotstream.errors import ConfigurationError
 from iotstream.schema import Schema
 from iotstream.settings import Settings
 from iotstream.stream_reader import StreamReader
-from kinesis_stand import CREDENTIALS, Stand
+from kinesis_stand import CREDENTIALS
 
 SHARD = "shardId-000000000000"
-
-
-@pytest.fixture
-def stand(monkeypatch):
-    one = Stand()
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL_KINESIS": one.endpoint}.items():
-        monkeypatch.setenv(name, value)
-    yield one
-    one.close()
 
 
 def settings(tmp_path, **more):
@@ -40,26 +27,26 @@ def settings(tmp_path, **more):
     )
 
 
-def consume(stand, configured):
+def consume(kinesis, configured):
     """Write all that the stream holds."""
     assembly = Assembly(configured)
     pipeline = assembly.pipeline(shard_id=SHARD, read_after="TRIM_HORIZON")
     from iotstream.retry import Backoff
 
-    for raw in StreamReader(stand.client, backoff=Backoff()).read_retained("s", SHARD):
+    for raw in StreamReader(kinesis.client, backoff=Backoff()).read_retained("s", SHARD):
         pipeline.push(raw, 0.0)
     pipeline.drain()
     assembly.close()
     return pipeline.stats
 
 
-def test_a_run_reads_again_into_a_lake_of_its_own(stand, tmp_path):
+def test_a_run_reads_again_into_a_lake_of_its_own(kinesis, tmp_path):
     reading = {"timestamp": time.time(), "deviceId": "a", "temperature": 1, "humidity": 2}
-    stand.put(json.dumps(reading).encode(), b"bad")
-    assert consume(stand, settings(tmp_path)).rows == 1
-    again = consume(stand, settings(tmp_path))
+    kinesis.put(json.dumps(reading).encode(), b"bad")
+    assert consume(kinesis, settings(tmp_path)).rows == 1
+    again = consume(kinesis, settings(tmp_path))
     assert (again.rows, again.skipped) == (0, 2)
-    run = consume(stand, settings(tmp_path, IOTSTREAM_JOURNAL_RUN="fixed"))
+    run = consume(kinesis, settings(tmp_path, IOTSTREAM_JOURNAL_RUN="fixed"))
     assert (run.rows, run.skipped) == (1, 0)
     for prefix, owner in (("lake", "iotstream"), ("lake/runs/fixed", "iotstream@fixed")):
         place = tmp_path / prefix

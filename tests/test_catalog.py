@@ -5,7 +5,6 @@ import iotstream
 from iotstream.catalog import describe_table, register_table
 from iotstream.errors import ConfigurationError, QueryError
 from iotstream.lake import Lake
-from iotstream.local.process import ServiceProcess
 from iotstream.local.provision import client
 from iotstream.pipeline import to_batch
 from iotstream.retry import Backoff
@@ -37,20 +36,8 @@ role = "dimension"
 
 
 @pytest.fixture(scope="module")
-def environment():
-    service = ServiceProcess("iotstream.local.aws")
-    yield {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{service.port}",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_REGION": "us-east-1",
-    }
-    service.stop()
-
-
-@pytest.fixture(scope="module")
-def glue(environment):
-    return client(environment, "glue")
+def glue(aws):
+    return client(aws, "glue")
 
 
 def put(glue, database, table_input):
@@ -98,15 +85,15 @@ def test_a_table_that_is_there_is_brought_up_to_date(glue):
     assert len(glue.get_tables(DatabaseName="updated")["TableList"]) == 1
 
 
-def test_the_catalogue_leads_to_rows(environment, glue):
-    client(environment, "s3").create_bucket(Bucket="catalogued")
-    store = open_store("s3://catalogued/prefix", backoff=Backoff(), environ=environment)
+def test_the_catalogue_leads_to_rows(aws, glue):
+    client(aws, "s3").create_bucket(Bucket="catalogued")
+    store = open_store("s3://catalogued/prefix", backoff=Backoff(), environ=aws)
     payload = b'{"timestamp":"2026-11-24T07:00:00Z","deviceId":"d","temperature":1,"humidity":2}'
     ParquetSink(store, SCHEMA).write(to_batch(iotstream.decode(raw_batch([payload]), SCHEMA)))
     where = {"database": "iot_database", "table": "iot_table"}
     register_table(glue, SCHEMA, lake="s3://catalogued/prefix", **where)
     found = describe_table(glue, **where)
-    with Lake.open(found.lake, schema=found.columns, environ=environment) as lake:
+    with Lake.open(found.lake, schema=found.columns, environ=aws) as lake:
         (row,) = lake.query('SELECT * FROM "iot_database"."iot_table"').to_pylist()
     assert (row["device_id"], row["temperature"], row["dt"], row["hour"]) == ("d", 1.0, "2026-11-24", "07")
 

@@ -8,7 +8,6 @@ import pytest
 import iotstream
 from iotstream.errors import ConfigurationError, QueryError
 from iotstream.lake import Lake
-from iotstream.local.process import ServiceProcess
 from iotstream.local.provision import client
 from iotstream.pipeline import to_batch
 from iotstream.retry import Backoff
@@ -17,18 +16,6 @@ from iotstream.sinks.parquet import ParquetSink
 from iotstream.testing import FIRST_SEQUENCE_NUMBER, raw_batch
 
 SCHEMA = iotstream.Schema.load()
-
-
-@pytest.fixture(scope="module")
-def aws():
-    service = ServiceProcess("iotstream.local.aws")
-    yield {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{service.port}",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_REGION": "us-east-1",
-    }
-    service.stop()
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -106,6 +107,13 @@ class ShardLake:
         self.state = state
         self._places = places
         self._key = key
+        self._identity: Any = {
+            "application": key.application,
+            "stream": key.stream,
+            "stream_arn": key.stream_arn,
+            "stream_created_ms": key.stream_created_ms,
+            "shard_id": key.shard_id,
+        }
         self._schema = schema
         self._read_after = read_after
         self._retention_ms = retention_ms
@@ -260,17 +268,13 @@ class ShardLake:
             self._read_after = str(last)
 
     def _draft(self, batch: Batch, parts: list[Partition], letters: list[dead_letter.Letters]) -> Manifest:
-        committed, span, key = self.state.committed, batch.span, self._key
+        committed, span = self.state.committed, batch.span
         rejects: dict[str, int] = {}
         for one in batch.dead_letters:
             if not one.sink:
                 rejects[one.reason] = rejects.get(one.reason, 0) + 1
         return Manifest(
-            application=key.application,
-            stream=key.stream,
-            stream_arn=key.stream_arn,
-            stream_created_ms=key.stream_created_ms,
-            shard_id=key.shard_id,
+            **self._identity,
             first=str(span.first),
             last=str(span.last),
             previous=None if committed is None else str(committed),
@@ -306,13 +310,8 @@ class ShardLake:
             yield Object(key, body)
 
     def _gap(self, after: str | None, until: str, cause: Cause, detail: str) -> Gap:
-        key = self._key
         return Gap(
-            application=key.application,
-            stream=key.stream,
-            stream_arn=key.stream_arn,
-            stream_created_ms=key.stream_created_ms,
-            shard_id=key.shard_id,
+            **self._identity,
             after=after,
             until=until,
             cause=cause,

@@ -1,15 +1,10 @@
 """Workers die at every call they make, and every item is in the lake, or among the dead letters, once."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from world import (
     ARRIVAL_MS,
     BASE,

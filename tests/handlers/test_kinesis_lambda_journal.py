@@ -2,15 +2,10 @@
 
 import base64
 import json
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pyarrow.dataset as ds
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from iotstream.errors import ClaimLost, SinkUnavailable
 from iotstream.journal.base import ShardKey
@@ -19,18 +14,8 @@ from iotstream.settings import Settings
 from iotstream.shard_lake import ShardLake
 from iotstream.sources.lambda_handler import STEP_BYTES, KinesisHandler
 from iotstream.testing import LambdaContext, kpl_aggregate
-from kinesis_stand import CREDENTIALS, Stand
 
 SHARD = "shardId-000000000000"
-
-
-@pytest.fixture
-def stand(monkeypatch):
-    one = Stand()
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL_KINESIS": one.endpoint}.items():
-        monkeypatch.setenv(name, value)
-    yield one
-    one.close()
 
 
 def handler(tmp_path):
@@ -48,17 +33,17 @@ def item(n, padding=""):
     ).encode()
 
 
-def event(stand, start=0, stop=None):
+def event(kinesis, start=0, stop=None):
     """What Lambda makes of the shard's records of these places."""
-    iterator = stand.call("GetShardIterator", ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")[
+    iterator = kinesis.call("GetShardIterator", ShardId=SHARD, ShardIteratorType="TRIM_HORIZON")[
         "ShardIterator"
     ]
-    records = stand.client.get_records(ShardIterator=iterator, Limit=10_000)["Records"][start:stop]
+    records = kinesis.client.get_records(ShardIterator=iterator, Limit=10_000)["Records"][start:stop]
     return {
         "Records": [
             {
                 "eventID": f"{SHARD}:{one['SequenceNumber']}",
-                "eventSourceARN": stand.arn,
+                "eventSourceARN": kinesis.arn,
                 "kinesis": {
                     "sequenceNumber": one["SequenceNumber"],
                     "data": base64.b64encode(one["Data"]).decode(),
@@ -80,10 +65,10 @@ def manifests(tmp_path):
     return [json.loads(one.read_text()) for one in files]
 
 
-def test_batches_cut_anew_leave_every_item_once(stand, tmp_path):
-    stand.put(*(item(n) for n in range(40)), kpl_aggregate([item(40), item(41)]), b"bad")
+def test_batches_cut_anew_leave_every_item_once(kinesis, tmp_path):
+    kinesis.put(*(item(n) for n in range(40)), kpl_aggregate([item(40), item(41)]), b"bad")
     for start, stop in ((0, 10), (5, 30), (0, 3), (20, 42), (0, 42)):
-        assert handler(tmp_path)(event(stand, start, stop), LambdaContext()) == {"batchItemFailures": []}
+        assert handler(tmp_path)(event(kinesis, start, stop), LambdaContext()) == {"batchItemFailures": []}
     assert temperatures(tmp_path) == Counter(range(42))
     spans = manifests(tmp_path)
     assert [one["previous"] for one in spans] == [None, *(one["last"] for one in spans[:-1])]
@@ -93,21 +78,21 @@ def test_batches_cut_anew_leave_every_item_once(stand, tmp_path):
     assert {one["read_after"] for one in spans} == {None}
 
 
-def test_a_span_left_half_done_is_finished_by_the_next_invocation(stand, tmp_path, monkeypatch):
-    stand.put(*(item(n) for n in range(30)))
+def test_a_span_left_half_done_is_finished_by_the_next_invocation(kinesis, tmp_path, monkeypatch):
+    kinesis.put(*(item(n) for n in range(30)))
     with monkeypatch.context() as patched:
         patched.setattr(ShardLake, "_finish", lambda *_: (_ for _ in ()).throw(SinkUnavailable("down")))
-        (failure,) = handler(tmp_path)(event(stand, 0, 20), LambdaContext())["batchItemFailures"]
-    assert failure["itemIdentifier"] == event(stand)["Records"][0]["kinesis"]["sequenceNumber"]
+        (failure,) = handler(tmp_path)(event(kinesis, 0, 20), LambdaContext())["batchItemFailures"]
+    assert failure["itemIdentifier"] == event(kinesis)["Records"][0]["kinesis"]["sequenceNumber"]
     # The runtime cuts the stream elsewhere; the first twenty are one span all the same.
-    assert handler(tmp_path)(event(stand, 0, 7), LambdaContext()) == {"batchItemFailures": []}
+    assert handler(tmp_path)(event(kinesis, 0, 7), LambdaContext()) == {"batchItemFailures": []}
     assert [one["records"] for one in manifests(tmp_path)] == [20]
-    assert handler(tmp_path)(event(stand, 7, 30), LambdaContext()) == {"batchItemFailures": []}
+    assert handler(tmp_path)(event(kinesis, 7, 30), LambdaContext()) == {"batchItemFailures": []}
     assert temperatures(tmp_path) == Counter(range(30))
     assert [one["records"] for one in manifests(tmp_path)] == [20, 10]
 
 
-def test_what_there_is_no_time_for_is_reported(stand, tmp_path):
+def test_what_there_is_no_time_for_is_reported(kinesis, tmp_path):
     class Hurried(LambdaContext):
         looks = 0
 
@@ -117,43 +102,43 @@ def test_what_there_is_no_time_for_is_reported(stand, tmp_path):
             return 60_000 if self.looks == 1 else 100
 
     padding = "x" * 50_000
-    stand.put(*(item(n, padding) for n in range(3 * STEP_BYTES // 50_000)))
-    whole = event(stand)
+    kinesis.put(*(item(n, padding) for n in range(3 * STEP_BYTES // 50_000)))
+    whole = event(kinesis)
     run, context = handler(tmp_path), Hurried()
     (failure,) = run(whole, context)["batchItemFailures"]
     numbers = [one["kinesis"]["sequenceNumber"] for one in whole["Records"]]
     done = numbers.index(failure["itemIdentifier"])
     assert 0 < done < len(numbers)
     assert temperatures(tmp_path) == Counter(range(done))
-    assert run(event(stand, done), LambdaContext()) == {"batchItemFailures": []}
+    assert run(event(kinesis, done), LambdaContext()) == {"batchItemFailures": []}
     assert temperatures(tmp_path) == Counter(range(len(numbers)))
 
 
-def test_a_lost_claim_reports_the_batch(stand, tmp_path, monkeypatch):
-    stand.put(item(1))
+def test_a_lost_claim_reports_the_batch(kinesis, tmp_path, monkeypatch):
+    kinesis.put(item(1))
     with monkeypatch.context() as patched:
         patched.setattr(
             SqliteJournal, "intend", lambda *_: (_ for _ in ()).throw(ClaimLost("another has the shard"))
         )
-        assert len(handler(tmp_path)(event(stand), LambdaContext())["batchItemFailures"]) == 1
-    assert handler(tmp_path)(event(stand), LambdaContext()) == {"batchItemFailures": []}
+        assert len(handler(tmp_path)(event(kinesis), LambdaContext())["batchItemFailures"]) == 1
+    assert handler(tmp_path)(event(kinesis), LambdaContext()) == {"batchItemFailures": []}
     assert temperatures(tmp_path) == Counter([1])
 
 
-def test_a_stream_that_cannot_be_read_reports_the_batch(stand, tmp_path):
-    stand.put(item(1))
-    whole = event(stand)
+def test_a_stream_that_cannot_be_read_reports_the_batch(kinesis, tmp_path):
+    kinesis.put(item(1))
+    whole = event(kinesis)
     for record in whole["Records"]:
-        record["eventSourceARN"] = stand.arn.replace("/s", "/no-such-stream")
+        record["eventSourceARN"] = kinesis.arn.replace("/s", "/no-such-stream")
     assert len(handler(tmp_path)(whole, LambdaContext())["batchItemFailures"]) == 1
 
 
-def test_the_journal_names_the_shard(stand, tmp_path):
-    numbers = stand.put(item(1), item(2))
-    handler(tmp_path)(event(stand), LambdaContext())
-    created = stand.call("DescribeStreamSummary")["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+def test_the_journal_names_the_shard(kinesis, tmp_path):
+    numbers = kinesis.put(item(1), item(2))
+    handler(tmp_path)(event(kinesis), LambdaContext())
+    created = kinesis.call("DescribeStreamSummary")["StreamDescriptionSummary"]["StreamCreationTimestamp"]
     journal = SqliteJournal(tmp_path / "journal.db")
-    (state,) = journal.shards(ShardKey("iotstream", stand.arn, round(created * 1000), "").group).values()
+    (state,) = journal.shards(ShardKey("iotstream", kinesis.arn, round(created * 1000), "").group).values()
     journal.close()
     assert state.committed.sequence_number == numbers[-1]
     assert state.intent is None

@@ -6,38 +6,25 @@ from iotstream.journal.dynamodb import DynamoJournal
 from iotstream.journal.dynamodb_table import Table, create_table
 from iotstream.journal.memory import MemoryJournal
 from iotstream.journal.sqlite import SqliteJournal
-from iotstream.local.process import ServiceProcess
 from iotstream.retry import Backoff
 
 
-@pytest.fixture(scope="session")
-def environment():
-    service = ServiceProcess("iotstream.local.aws")
-    yield {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{service.port}",
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_REGION": "us-east-1",
-    }
-    service.stop()
-
-
 @pytest.fixture
-def table(environment):
+def table(aws):
     """The name of a new table."""
     name = f"journal-{uuid.uuid4().hex}"
-    create_table(environment, name)
+    create_table(aws, name)
     return name
 
 
 @pytest.fixture
-def dynamo(environment, table):
+def dynamo(aws, table):
     """Opens a journal in the new table, as another process would."""
     opened = []
 
     def open_one(**settings):
         backoff = settings.pop("backoff", Backoff(base_s=0.01, deadline_s=5))
-        environ = settings.pop("environ", environment)
+        environ = settings.pop("environ", aws)
         opened.append(DynamoJournal(Table(table, environ, backoff, **settings)))
         return opened[-1]
 

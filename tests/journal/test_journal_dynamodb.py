@@ -24,26 +24,26 @@ from iotstream.retry import Backoff
 from iotstream.schema import Schema
 
 
-def client(environment):
+def client(aws):
     return boto3.client(
         "dynamodb",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
     )
 
 
-def item(environment, table):
-    (found,) = client(environment).scan(TableName=table)["Items"]
+def item(aws, table):
+    (found,) = client(aws).scan(TableName=table)["Items"]
     return found
 
 
-def test_an_item_can_be_read_by_people(environment, table, dynamo):
+def test_an_item_can_be_read_by_people(aws, table, dynamo):
     journal = dynamo()
     epoch = journal.claim(KEY, "host:17").epoch
     journal.intend(KEY, epoch, b'{"first": "6"}')
-    found = item(environment, table)
+    found = item(aws, table)
     assert found.pop("updated_ms")["N"].isdigit()
     assert len(found.pop("claim")["S"]) == 32
     assert found == {
@@ -55,17 +55,17 @@ def test_an_item_can_be_read_by_people(environment, table, dynamo):
         "intent": {"S": '{"first": "6"}'},
     }
     journal.commit(KEY, epoch, Position(7, 3), 1_700_000_000_000)
-    found = item(environment, table)
+    found = item(aws, table)
     assert "intent" not in found
     assert (found["committed"], found["complete_until_ms"]) == ({"S": "7.3"}, {"N": "1700000000000"})
 
 
-def test_a_large_intent_is_compressed_and_one_that_is_too_large_refused(environment, table, dynamo):
+def test_a_large_intent_is_compressed_and_one_that_is_too_large_refused(aws, table, dynamo):
     journal = dynamo()
     epoch = journal.claim(KEY, "w").epoch
     large = b"x" * (COMPRESSED_ABOVE_BYTES + 1)
     journal.intend(KEY, epoch, large)
-    assert len(item(environment, table)["intent"]["B"]) < 100
+    assert len(item(aws, table)["intent"]["B"]) < 100
     assert dynamo().read(KEY).intent == large
     journal.commit(KEY, epoch, Position(1))
     noise = random.Random(1).randbytes(MAX_ITEM_BYTES)  # does not compress
@@ -107,9 +107,9 @@ def test_a_write_is_one_call(dynamo):
 
 
 @contextmanager
-def losing(environment, count):
+def losing(aws, count):
     """A proxy that passes on every request, and closes without an answer to the first few writes."""
-    target = urlsplit(environment["AWS_ENDPOINT_URL"])
+    target = urlsplit(aws["AWS_ENDPOINT_URL"])
     lost = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -135,7 +135,7 @@ def losing(environment, count):
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield environment | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}, lost
+        yield aws | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}, lost
         server.shutdown()
         thread.join()
 
@@ -154,11 +154,11 @@ def losing(environment, count):
     ],
     ids=["claim", "intend", "commit", "touch"],
 )
-def test_a_write_whose_answer_was_lost_is_done_once(environment, dynamo, write, fields, count):
+def test_a_write_whose_answer_was_lost_is_done_once(aws, dynamo, write, fields, count):
     plain = dynamo()
     plain.claim(KEY, "first")
     before = plain.read(KEY)
-    with losing(environment, count) as (through, lost):
+    with losing(aws, count) as (through, lost):
         write(dynamo(environ=through))
     # The first was done; any further one found that its condition did not hold any more.
     assert lost == [200, 400][:count]
@@ -264,25 +264,25 @@ def test_what_trying_again_does_not_mend_is_told_at_once(dynamo, code, advice):
     assert len(tries) == 1
 
 
-def test_a_table_that_is_not_there_or_is_another_is_told_at_once(environment):
+def test_a_table_that_is_not_there_or_is_another_is_told_at_once(aws):
     backoff = Backoff(deadline_s=3600)
-    journal = open_journal("dynamodb://none", environ=environment, backoff=backoff)
+    journal = open_journal("dynamodb://none", environ=aws, backoff=backoff)
     with pytest.raises(
         JournalUnavailable, match=r"dynamodb://none \(http://127.*make the table \(hash key `group`"
     ):
         journal.claim(KEY, "w")
-    client(environment).create_table(
+    client(aws).create_table(
         TableName="of-others",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
     with pytest.raises(JournalUnavailable, match=r"the table must have the hash key `group`"):
-        open_journal("dynamodb://of-others", environ=environment, backoff=backoff).claim(KEY, "w")
+        open_journal("dynamodb://of-others", environ=aws, backoff=backoff).claim(KEY, "w")
 
 
-def test_an_item_of_others_is_named(environment, table, dynamo):
-    client(environment).put_item(
+def test_an_item_of_others_is_named(aws, table, dynamo):
+    client(aws).put_item(
         TableName=table, Item={"group": {"S": KEY.group}, "shard": {"S": KEY.shard_id}}
     )
     journal = dynamo()
@@ -297,8 +297,8 @@ def test_an_item_of_others_is_named(environment, table, dynamo):
             use()
 
 
-def test_a_server_that_is_not_there_is_tried_until_the_deadline(environment):
-    nowhere = environment | {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+def test_a_server_that_is_not_there_is_tried_until_the_deadline(aws):
+    nowhere = aws | {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
     journal = open_journal(
         "dynamodb://some-table", environ=nowhere, backoff=Backoff(base_s=0.05, deadline_s=0.5)
     )
@@ -306,13 +306,13 @@ def test_a_server_that_is_not_there_is_tried_until_the_deadline(environment):
         journal.claim(KEY, "w")
 
 
-def test_without_credentials_it_is_told_at_once(environment, monkeypatch, tmp_path):
+def test_without_credentials_it_is_told_at_once(aws, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    bare = {name: value for name, value in environment.items() if "ACCESS" not in name}
+    bare = {name: value for name, value in aws.items() if "ACCESS" not in name}
     journal = open_journal("dynamodb://some-table", environ=bare, backoff=Backoff(deadline_s=3600))
     with pytest.raises(JournalUnavailable, match="credentials"):
         journal.read(KEY)
@@ -323,9 +323,9 @@ def test_without_credentials_it_is_told_at_once(environment, monkeypatch, tmp_pa
         open_journal("dynamodb://some-table", environ=bare)
 
 
-def test_the_table_is_made_once_and_paid_by_request(environment, table):
-    create_table(environment, table)
-    made = client(environment).describe_table(TableName=table)["Table"]
+def test_the_table_is_made_once_and_paid_by_request(aws, table):
+    create_table(aws, table)
+    made = client(aws).describe_table(TableName=table)["Table"]
     assert made["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert made["KeySchema"] == [
         {"AttributeName": "group", "KeyType": "HASH"},
@@ -333,10 +333,10 @@ def test_the_table_is_made_once_and_paid_by_request(environment, table):
     ]
 
 
-def test_the_local_stack_has_the_table(environment):
+def test_the_local_stack_has_the_table(aws):
     names = Names()
     for _ in range(2):  # a stack that is started again finds what is there
-        provision(environment, names, Schema.load())
-    journal = open_journal(f"dynamodb://{names.journal}", environ=environment)
+        provision(aws, names, Schema.load())
+    journal = open_journal(f"dynamodb://{names.journal}", environ=aws)
     assert journal.claim(KEY, "w").epoch == 1
     journal.close()

@@ -175,11 +175,11 @@ def test_sqlite_is_as_the_model(tmp_path):
 
 
 @pytest.mark.timeout(180)
-def test_dynamodb_is_as_the_model_though_answers_are_lost_and_requests_late(environment):
+def test_dynamodb_is_as_the_model_though_answers_are_lost_and_requests_late(aws):
     def make():
         name = f"machine-{uuid.uuid4().hex}"
-        create_table(environment, name)
-        tables = [Table(name, environment, Backoff(deadline_s=1e6), sleep=lambda _: None) for _ in range(3)]
+        create_table(aws, name)
+        tables = [Table(name, aws, Backoff(deadline_s=1e6), sleep=lambda _: None) for _ in range(3)]
         return DynamoMachine(tables)
 
     # A call takes milliseconds: to find the shortest example would take minutes.
