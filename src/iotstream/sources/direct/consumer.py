@@ -108,8 +108,8 @@ async def _serve(settings: Settings, assembly: Assembly, reader: StreamReader, s
 def _client() -> Any:
     try:
         # It ships no type information; `direct` is an extra.
-        from aiobotocore.config import AioConfig  # type: ignore[import-untyped]  # noqa: PLC0415
-        from aiobotocore.session import get_session  # type: ignore[import-untyped]  # noqa: PLC0415
+        from aiobotocore.config import AioConfig  # noqa: PLC0415
+        from aiobotocore.session import get_session  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
             "consumer.source = 'direct' needs aiobotocore: pip install 'iotstream[direct]'"
