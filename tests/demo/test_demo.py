@@ -48,6 +48,7 @@ def test_every_item_is_accounted_for(tmp_path, backend):
     assert status == 0, err
     answer = json.loads(out)
     assert answer["ok"], answer["problems"]
+    assert answer["proved"]
     assert answer["published"] == answer["rows"] + answer["dead_letters"] - answer["duplicates"]
     assert answer["published"] > 300
     assert answer["dead_letters"] > 30

@@ -108,6 +108,7 @@ def _facts(result: DemoResult) -> dict[str, object]:
         "lake": str(result.lake),
         "quarantine": str(result.quarantine),
         "report": str(result.report),
+        "proved": result.proved,
         "problems": result.problems,
         "interrupted": result.interrupted,
         "ok": result.ok,
@@ -131,6 +132,8 @@ def _show(result: DemoResult, directory: Path) -> None:
         typer.echo(f"doubles       {drawn.duplicates:>8,} delivered twice before the stream (MQTT QoS 1)")
     if result.ok:
         typer.echo("The balance holds: every item is accounted for.")
+        if result.proved:
+            typer.echo("The audit proves it of the lake: every record of the stream once.")
     else:
         typer.echo("The balance does not hold:")
         for problem in result.problems:

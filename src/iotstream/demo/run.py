@@ -14,17 +14,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from iotstream.audit import Report, audit
 from iotstream.catalog import describe_table
 from iotstream.demo.balance import Balance, Row, balance, expect, to_rows
 from iotstream.demo.options import DemoOptions
 from iotstream.demo.view import View
 from iotstream.demo.watch import Watch
 from iotstream.errors import LocalStackError
+from iotstream.journal import open_journal
 from iotstream.lake import Lake
 from iotstream.local.pki import Pki
 from iotstream.local.provision import client
 from iotstream.local.stack import Stack, StackOptions
 from iotstream.report import Answer, ReportData, Stage, render
+from iotstream.retry import Backoff
 from iotstream.schema import Schema
 from iotstream.simulate import (
     Connection,
@@ -37,6 +40,8 @@ from iotstream.simulate import (
     readings,
     recorded,
 )
+from iotstream.sinks.objects import open_store
+from iotstream.stream_reader import StreamReader
 
 LOOK_EVERY_S = 0.3
 SETTLE_S = 90.0
@@ -67,6 +72,7 @@ class DemoResult:
         dead_letters: of the decoder.
         lake, quarantine, report: where they are.
         answers: the README's questions.
+        proved: whether the audit shows from manifests, objects and stream that every record is there once.
         interrupted: whether it was ended before its time.
     """
 
@@ -77,6 +83,7 @@ class DemoResult:
     quarantine: Path
     report: Path
     answers: list[Answer]
+    proved: bool = False
     interrupted: bool = False
 
     @property
@@ -241,12 +248,13 @@ def _settle(stack: Stack, watch: Watch, publishing: _Publishing, view: View) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What SQL said: the lake's rows, how many different (device, time) pairs, points in Timestream."""
+    """What SQL and the audit said: the lake's rows, how many different (device, time) pairs, points."""
 
     rows: pa.Table
     answers: list[Answer]
     distinct: int
     points: int
+    audit: Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,8 +287,26 @@ def _examine(stack: Stack, watch: Watch, publishing: _Publishing, schema: Schema
         )
     first = _last_hour(watch, publishing)
     return _Found(
-        rows=rows, answers=[first, second], distinct=distinct["n"][0].as_py(), points=watch.points()
+        rows=rows,
+        answers=[first, second],
+        distinct=distinct["n"][0].as_py(),
+        points=watch.points(),
+        audit=_audit(stack),
     )
+
+
+def _audit(stack: Stack) -> Report:
+    """What `iotstream audit --deep --stream` says of the lake."""
+    environment, names, backoff = stack.environment(), stack.names, Backoff()
+    journal = open_journal(environment["IOTSTREAM_JOURNAL_URI"], environ=environment, backoff=backoff)
+    lake, quarantine = (
+        open_store(uri, backoff=backoff, environ=environment) for uri in (names.lake, names.quarantine)
+    )
+    try:
+        reader = StreamReader(client(environment, "kinesis"), backoff=backoff)
+        return audit(lake, quarantine, journal=journal, reader=reader, deep=True, stream=True)
+    finally:
+        journal.close()
 
 
 def _last_hour(watch: Watch, publishing: _Publishing) -> Answer:
@@ -329,6 +355,7 @@ def _conclude(run: _Run) -> DemoResult:
         quarantine=directory / "quarantine",
         report=directory / "report.html",
         answers=run.found.answers,
+        proved=run.found.audit.proved,
         interrupted=run.interrupted,
     )
     page = render(_report(run, result, _latencies(watch, publishing, expected.rows, schema)))
@@ -337,7 +364,9 @@ def _conclude(run: _Run) -> DemoResult:
 
 
 def _differences(run: _Run) -> Iterator[str]:
-    """Where Timestream does not hold what the lake does."""
+    """Where Timestream does not hold what the lake does, and what the audit found."""
+    for finding in run.found.audit.findings:
+        yield f"audit: {finding.code}: {finding.message}"
     points, distinct = run.found.points, run.found.distinct
     refused = sum(run.watch.refused.values())
     if points + refused != distinct:
