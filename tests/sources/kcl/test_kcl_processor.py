@@ -12,9 +12,11 @@ from iotstream.pipeline import Pipeline
 from iotstream.position import Position
 from iotstream.retry import Backoff
 from iotstream.schema import Schema
-from iotstream.sources.kcl.processor import LEASE_LOST_WITHIN_S, Outcome, Processor
+from iotstream.sources.kcl.outcome import Outcome
+from iotstream.sources.kcl.processor import LEASE_LOST_WITHIN_S, Processor
 from iotstream.sources.kcl.protocol import (
     Checkpoint,
+    DaemonGone,
     Initialize,
     LeaseLost,
     ProcessRecords,
@@ -322,6 +324,18 @@ def test_limits_hold_from_the_next_push_on_and_status_is_reported():
     assert [one.records for one in stand.reports] == [0, 2, 3, 4]
     assert [one.behind_ms for one in stand.reports] == [None, 70, 0, 0]
     assert [one.spans for one in stand.reports] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("where", ["checkpoint", "acknowledge"])
+def test_a_daemon_that_is_gone_is_an_end_and_no_mistake_of_the_shards(where):
+    daemon = Daemon(START, records(1), records(2))
+    stand = Stand(daemon)
+
+    def gone(_):
+        raise DaemonGone("gone")
+
+    setattr(daemon, where, gone)
+    assert stand.run() is Outcome.DAEMON_GONE
 
 
 def test_messages_out_of_turn_are_refused():

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import io
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from iotstream.position import Position
 from iotstream.sources.kcl.protocol import (
     Channel,
     Checkpoint,
+    DaemonGone,
     Initialize,
     LeaseLost,
     ProcessRecords,
@@ -177,7 +179,15 @@ def test_a_checkpoint_names_both_numbers_or_none():
     ]
 
 
-@pytest.mark.parametrize("answer", [b"", EMPTY])
-def test_a_checkpoint_without_its_answer_is_no_checkpoint(answer):
-    with pytest.raises(StreamUnavailable, match="answered a checkpoint"):
-        channel(answer)[0].checkpoint(Position(5, 2))
+def test_a_checkpoint_without_its_answer_is_no_checkpoint():
+    with pytest.raises(DaemonGone):
+        channel()[0].checkpoint(Position(5, 2))
+    with pytest.raises(StreamUnavailable, match="answered a checkpoint with ProcessRecords"):
+        channel(EMPTY)[0].checkpoint(Position(5, 2))
+
+
+def test_an_answer_that_nobody_hears():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb", buffering=0) as target, pytest.raises(DaemonGone):
+        Channel(io.BytesIO(), target).acknowledge(LeaseLost())

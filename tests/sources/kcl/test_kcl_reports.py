@@ -14,6 +14,7 @@ import pytest
 
 from iotstream.sources.kcl import reports
 from iotstream.sources.kcl.hub import Hub
+from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.kcl.reports import Reporter, ReportHandler
 from iotstream.sources.status import ShardStatus, Status
 
@@ -45,7 +46,7 @@ def join(hub, tmp_path):
 
     yield start
     for one in joined:
-        one.end("the test is over")
+        one.end(Outcome.LEASE_LOST)
 
 
 def shard(name, **values):
@@ -78,7 +79,7 @@ def test_memory_is_shared_by_the_shards_that_are_read(join, hub, caplog):
         one.update(shard(f"shardId-{index}"))
     until(lambda: [one.share_bytes for one in children] == [333] * 3)
     assert "IOTSTREAM_CONSUMER_MEMORY_BYTES" in caplog.text
-    children.pop().end("the lease is lost")
+    children.pop().end(Outcome.LEASE_LOST)
     until(lambda: [one.share_bytes for one in children] == [500] * 2)
 
 
@@ -86,7 +87,7 @@ def test_a_process_that_ends_with_a_word_is_no_failure(status, join, hub):
     one = join()
     one.update(shard("shardId-0", records=5))
     until(status.shards)
-    one.end("the lease is lost")
+    one.end(Outcome.LEASE_LOST)
     until(lambda: hub.processes == 0)
     assert hub.failures == []
     assert status.shards() == []
@@ -94,9 +95,19 @@ def test_a_process_that_ends_with_a_word_is_no_failure(status, join, hub):
     assert status.health()[0]
 
 
+def test_a_process_whose_daemon_is_gone_is_named_but_no_cause(status, join, hub):
+    one = join()
+    one.update(shard("shardId-0"))
+    one.end(Outcome.DAEMON_GONE)
+    until(lambda: hub.abandoned)
+    assert hub.abandoned == ["shardId-0"]
+    assert hub.failures == []
+    assert status.health()[0]
+
+
 def test_what_went_wrong_is_told(status, join, hub):
     one = join()
-    one.end("failed", "shardId-0: SinkUnavailable: the lake is down")
+    one.end(Outcome.FAILED, "shardId-0: SinkUnavailable: the lake is down")
     until(lambda: hub.failures)
     assert hub.failures == ["shardId-0: SinkUnavailable: the lake is down"]
     assert status.health() == (False, hub.failures[0])
@@ -104,6 +115,7 @@ def test_what_went_wrong_is_told(status, join, hub):
 
 CHILD = """
 import sys, time
+from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.kcl.reports import Reporter
 from iotstream.sources.status import ShardStatus
 one = Reporter(sys.argv[1])
@@ -128,7 +140,7 @@ def test_a_shard_that_comes_again_before_its_former_process_has_gone(status, joi
     until(status.shards)
     latter.update(shard("shardId-0", records=1))
     until(lambda: status.totals().records == 101)
-    former.end("the lease is lost")
+    former.end(Outcome.LEASE_LOST)
     until(lambda: hub.processes == 1)
     assert [one.records for one in status.shards()] == [1]
     assert status.totals().records == 101
@@ -159,7 +171,7 @@ def test_without_a_parent_logs_go_to_stderr(tmp_path, capsysbinary):
         one.log(b'{"message":"alone"}\n')
         one.update(shard("shardId-0"))
         assert capsysbinary.readouterr().err == b'{"message":"alone"}\n'
-        one.end("done")
+        one.end(Outcome.SHARD_ENDED)
 
 
 def test_a_parent_that_goes_does_not_stop_a_process(tmp_path, capsysbinary):
@@ -170,7 +182,7 @@ def test_a_parent_that_goes_does_not_stop_a_process(tmp_path, capsysbinary):
     for _ in range(3):
         one.log(b'{"message":"on"}\n')
     assert b'{"message":"on"}\n' in capsysbinary.readouterr().err
-    one.end("done")
+    one.end(Outcome.SHARD_ENDED)
 
 
 def test_a_parent_that_does_not_read_does_not_stop_a_process(tmp_path):
@@ -184,7 +196,7 @@ def test_a_parent_that_does_not_read_does_not_stop_a_process(tmp_path):
         assert time.monotonic() - began < 5
         assert len(one._unsent) <= reports.MAX_UNSENT_BYTES
         began = time.monotonic()
-        one.end("done")
+        one.end(Outcome.SHARD_ENDED)
         assert time.monotonic() - began < 5
 
 

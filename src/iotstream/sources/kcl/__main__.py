@@ -15,7 +15,8 @@ from iotstream.pipeline import Pipeline
 from iotstream.retry import Backoff
 from iotstream.settings import Settings
 from iotstream.sources.kcl.memory import limits_within
-from iotstream.sources.kcl.processor import Outcome, Processor
+from iotstream.sources.kcl.outcome import Outcome
+from iotstream.sources.kcl.processor import Processor
 from iotstream.sources.kcl.protocol import Channel
 from iotstream.sources.kcl.reports import SOCKET_VARIABLE, Reporter, ReportHandler
 
@@ -40,10 +41,10 @@ def main() -> int:
     except Exception as error:
         traceback = None if isinstance(error, IotstreamError) else error
         log.error("%s: %s", type(error).__name__, error, exc_info=traceback)  # noqa: TRY400 - it may be None
-        reporter.end("failed", f"{handler.shard_id}: {type(error).__name__}: {error}")
+        reporter.end(Outcome.FAILED, f"{handler.shard_id}: {type(error).__name__}: {error}")
         return 1
     log.info("the end: %s", outcome)
-    reporter.end(outcome.name.lower())
+    reporter.end(outcome)
     return 1 if outcome is Outcome.DAEMON_GONE else 0
 
 

@@ -37,7 +37,8 @@ LOOK_S = 0.1
 """Between looks at the daemon."""
 LINGER_S = 3.0
 """When the daemon ends it waits all of its grace for a shard whose process has failed, or that was read to
-its end. So much is left to it when no shard's process is there any more."""
+its end; meanwhile it may even take the other shards again. So much is left to it when all that there were
+have ended."""
 _LONGEST_SOCKET_PATH = 100
 """Of unix sockets, some 104 to 108 bytes (unix(7))."""
 
@@ -149,23 +150,22 @@ def _properties(settings: Settings, worker: str, place: str, environ: Mapping[st
 def _watch(daemon: Daemon, hub: Hub, stop: threading.Event, shutdown_s: float) -> int:
     """Wait for the daemon's end, and hasten it where nothing is left to wait for."""
     stopping_at = alone_at = float("inf")
-    late = False
     while (status := daemon.wait(LOOK_S)) is None:
         now = time.monotonic()
         if stop.is_set() and stopping_at == float("inf"):
             log.info("stopping: shards get %g s to finish", shutdown_s)
             stopping_at = now
             daemon.stop()
-        ending = stop.is_set() or hub.failures
-        alone_at = min(alone_at, now) if ending and not hub.processes else float("inf")
-        late = late or now - stopping_at > shutdown_s
-        if late or now - alone_at > LINGER_S:
+        if (stop.is_set() or hub.failures) and not hub.processes:
+            alone_at = min(alone_at, now)
+        if now - alone_at > LINGER_S or now - stopping_at > shutdown_s:
             daemon.kill()
     _see_off(hub)
-    if stop.is_set() and not late and not hub.failures:
+    unfinished = hub.abandoned if alone_at == float("inf") else []
+    if stop.is_set() and not unfinished and not hub.failures:
         log.info("the end: stopped on request")
         return 0
-    reasons = [*hub.failures, *([f"not finished within {shutdown_s:g} s"] if late else [])]
+    reasons = [*hub.failures, *(f"{shard} is not finished" for shard in unfinished)]
     log.error("the end: %s", "; ".join(reasons) or f"the daemon ended with status {status}")
     return 1
 

@@ -15,6 +15,7 @@ import msgspec
 
 from iotstream.logs import write_line
 from iotstream.sources.kcl.memory import LEAST_SHARE_BYTES, MIB
+from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.kcl.reports import Ended, Joined, LogReport, Share, StatusReport, decode_report
 from iotstream.sources.status import Status
 
@@ -48,6 +49,7 @@ class Hub:
         self._memory_bytes = memory_bytes
         self._processes: list[_Process] = []
         self._failures: list[str] = []
+        self._abandoned: list[str] = []
         self._warned = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.fspath(path))
@@ -69,6 +71,11 @@ class Hub:
     def failures(self) -> list[str]:
         """What went wrong in processes, in words."""
         return list(self._failures)
+
+    @property
+    def abandoned(self) -> list[str]:
+        """Shards whose processes the daemon left before they had finished."""
+        return list(self._abandoned)
 
     def kill(self) -> None:
         """End the processes that are still connected, at once."""
@@ -136,6 +143,8 @@ class Hub:
                 write_line(bytes(report.line) + b"\n")
             case Ended():
                 process.ended = report
+                if report.outcome is Outcome.DAEMON_GONE:
+                    self._abandoned.append(process.shard_id or f"process {process.pid}")
                 if report.error:
                     self._fail(report.error)
 

@@ -6,17 +6,18 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
 from iotstream.batch import BatchLimits
 from iotstream.errors import ClaimLost, StreamUnavailable
 from iotstream.pipeline import Pipeline
 from iotstream.position import Position
 from iotstream.retry import Backoff
+from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.kcl.protocol import (
     Action,
     Channel,
     Checkpoint,
+    DaemonGone,
     Initialize,
     LeaseLost,
     ProcessRecords,
@@ -37,15 +38,6 @@ LEASE_LOST_WITHIN_S = 60.0
 log = logging.getLogger("iotstream.kcl")
 
 OpenPipeline = Callable[[str, str | None], Pipeline]
-
-
-class Outcome(StrEnum):
-    """Why there are no more messages."""
-
-    LEASE_LOST = "the lease is lost"
-    SHARD_ENDED = "the shard is read to its end"
-    HANDED_OVER = "the shard is handed over"
-    DAEMON_GONE = "the daemon is gone"
 
 
 class Processor:
@@ -101,6 +93,13 @@ class Processor:
             SinkUnavailable, GapFound, StreamUnavailable, ConfigurationError: the action is not done.
             ClaimLost: another worker has the shard, and the daemon did not notice.
         """
+        try:
+            return self._run()
+        except DaemonGone as error:
+            log.warning("%s", error)
+            return Outcome.DAEMON_GONE
+
+    def _run(self) -> Outcome:
         outcome = Outcome.DAEMON_GONE
         while (message := self._channel.receive()) is not None:
             if isinstance(message, Checkpoint):

@@ -65,6 +65,14 @@ def properties(
         # New shards are found all the same: children when their parents end, others by the leader's
         # audit of the leases; and an empty lease table is always filled at the start.
         "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
+        # A worker begins to read when it has reported what it can bear, the leader has looked at the leases
+        # and at the stream's shards. KCL's defaults (30 s, 20 s, 60 s) make that two minutes; these, which
+        # cost a few small writes a minute, about forty seconds.
+        "workerMetricsReporterFreqInMillis": "10000",
+        "inMemoryWorkerMetricsCaptureFrequencyMillis": "1000",
+        "leaseAssignmentIntervalMillis": "10000",
+        "shardSyncIntervalMillis": "10000",
+        "schedulerInitializationBackoffTimeMillis": "1000",
         # A shard is given up, or the worker ends, only after its span is written, if that takes no longer.
         "shutdownGraceMillis": str(round(grace_s * 1000)),
         "gracefulLeaseHandoffTimeoutMillis": str(round(grace_s * 1000)),

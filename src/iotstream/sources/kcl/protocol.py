@@ -23,6 +23,10 @@ SHARD_END = "SHARD_END"
 """The checkpoint of a shard that is read to its end."""
 
 
+class DaemonGone(StreamUnavailable):
+    """The daemon has ended before it was done with this process."""
+
+
 class Record(msgspec.Struct, rename="camel", gc=False):
     """A record, or a user record of a KPL aggregate, which the daemon takes apart.
 
@@ -170,7 +174,11 @@ class Channel:
         return decode_message(line) if line.endswith(b"\n") else None
 
     def acknowledge(self, action: Action) -> None:
-        """Say that an action is done with. After `ProcessRecords` a next one follows."""
+        """Say that an action is done with.
+
+        Raises:
+            DaemonGone: there is nobody to hear it.
+        """
         self._send({"action": "status", "responseFor": type(action).__struct_config__.tag})
 
     def checkpoint(self, position: Position | None) -> str | None:
@@ -183,18 +191,20 @@ class Channel:
             The name of the exception for which it wasn't taken; None: it is taken.
 
         Raises:
-            StreamUnavailable: there was no answer.
+            DaemonGone: there was no answer.
+            StreamUnavailable: it was another message.
         """
         numbers = (None, None) if position is None else (str(position[0]), position[1])
         self._send({"action": "checkpoint", "sequenceNumber": numbers[0], "subSequenceNumber": numbers[1]})
         answer = self.receive()
+        if answer is None:
+            raise DaemonGone("KCL's daemon ended before it answered a checkpoint")
         if not isinstance(answer, Checkpoint):
-            said = "nothing" if answer is None else type(answer).__name__
-            raise StreamUnavailable(f"KCL's daemon answered a checkpoint with {said}")
+            raise StreamUnavailable(f"KCL's daemon answered a checkpoint with {type(answer).__name__}")
         return answer.error
 
     def _send(self, message: dict[str, object]) -> None:
         try:
             self._target.write(msgspec.json.encode(message) + b"\n")
         except BrokenPipeError as error:
-            raise StreamUnavailable("KCL's daemon is gone") from error
+            raise DaemonGone("KCL's daemon ended before it was answered") from error

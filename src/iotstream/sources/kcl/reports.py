@@ -15,6 +15,7 @@ from contextlib import suppress
 import msgspec
 
 from iotstream.logs import fields_of, line_of, write_line
+from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.status import ShardStatus
 
 SOCKET_VARIABLE = "IOTSTREAM_REPORT_SOCKET"
@@ -52,11 +53,11 @@ class Ended(msgspec.Struct, tag_field="kind", tag="ended"):
     """The process ends now.
 
     Attributes:
-        outcome: how the work ended, in words.
+        outcome: how its work ended.
         error: what went wrong; empty: nothing.
     """
 
-    outcome: str
+    outcome: Outcome
     error: str = ""
 
 
@@ -107,7 +108,7 @@ class Reporter:
         if not self._send(LogReport(msgspec.Raw(line.rstrip()))):
             write_line(line)
 
-    def end(self, outcome: str, error: str = "") -> None:
+    def end(self, outcome: Outcome, error: str = "") -> None:
         """Say how the work ended, and close. Waits a moment for what isn't sent yet."""
         self._stop.set()
         self._thread.join()
