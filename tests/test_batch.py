@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotstream.batch import Batch, Batcher, BatchLimits, DeadLetter
+from iotstream.batch import LETTER_BYTES, Batch, Batcher, BatchLimits, DeadLetter
 from iotstream.position import Position, Span
 from iotstream.rejects import Reason
 from iotstream.testing import FIRST_SEQUENCE_NUMBER, raw_batch
@@ -59,7 +59,7 @@ def test_age_counts_from_the_first_push():
     assert not batcher.due(1000.0)
 
 
-@pytest.mark.parametrize("limits", [BatchLimits(max_rows=3), BatchLimits(max_bytes=16)])
+@pytest.mark.parametrize("limits", [BatchLimits(max_rows=3), BatchLimits(max_bytes=LETTER_BYTES + 2 * 8)])
 def test_dead_letters_and_bytes_count(limits):
     batcher = Batcher(limits)
     batcher.add(push(0, 1, letters=1), 0.0)
