@@ -41,6 +41,8 @@ _LOGBACK = """\
   </appender>
   <!-- It logs what the shards' processes print, and prints it too. -->
   <logger name="software.amazon.kinesis.multilang.DrainChildSTDERRTask" level="OFF"/>
+  <!-- It calls its own interrupting of that task an error, also when all ends in order. -->
+  <logger name="software.amazon.kinesis.multilang.MultiLangShardRecordProcessor" level="OFF"/>
   <!-- It warns of metrics that are not sent, also when none are wanted. -->
   <logger name="software.amazon.kinesis.metrics" level="ERROR"/>
   <root level="{level}"><appender-ref ref="stderr"/></root>
