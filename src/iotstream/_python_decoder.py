@@ -12,6 +12,7 @@ send its neighbours the slow way.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ SAMPLE_EVERY = 100
 """One record in so many is looked at for fields that the schema does not know."""
 
 CHUNK_RECORDS = 10_000
-"""Records decoded at once: a chunk's Python objects should stay in the cache."""
+CHUNK_BYTES = 3 * 512 * 1024
+"""Records, or bytes of payloads, decoded at once: a chunk's Python objects should stay in the cache."""
 _INDEX_ARRAY = pa.array(range(CHUNK_RECORDS), pa.int32())
 _ZERO_ARRAY = pa.array([0] * CHUNK_RECORDS, pa.int32())
 _READ = frozenset({Row, Bad})
@@ -79,10 +81,10 @@ class _Work:
             return self.arrival_ms
         return self.arrival_ms.take(self.record)
 
-    def add(self, records: Sequence[int], numbers: Sequence[int]) -> None:
+    def add(self, records: array[int], numbers: array[int]) -> None:
         """Places of more items."""
-        self.record = pa.concat_arrays([self.record, pa.array(records, pa.int32())])
-        self.number = pa.concat_arrays([self.number, pa.array(numbers, pa.int32())])
+        self.record = pa.concat_arrays([self.record, _int32(records)])
+        self.number = pa.concat_arrays([self.number, _int32(numbers)])
 
 
 class PythonDecoder:
@@ -130,13 +132,13 @@ class PythonDecoder:
                     texts[record] = texts[record] if _is_utf8(texts[record]) else b""
         structs, failed = self._decode_each(texts)
         shallow = self._schema.limits.max_depth * _BYTES_PER_LEVEL
-        if longest <= shallow or not structs or self._is_shallow(joined, structs):
+        if longest <= shallow or not structs or self._is_shallow(joined, len(structs)):
             return structs, failed
         others = set(failed)
         deep = {
             record
             for record, one in enumerate(texts)
-            if len(one) > shallow and record not in others and not self._is_shallow(one, ())
+            if len(one) > shallow and record not in others and not self._is_shallow(one, 0)
         }
         if not deep:
             return structs, failed
@@ -156,17 +158,21 @@ class PythonDecoder:
             else:
                 return structs, failed
 
-    def _is_shallow(self, text: bytes, structs: Sequence[Any]) -> bool:
+    def _is_shallow(self, text: bytes, structs: int) -> bool:
         """Whether nothing in the text can be too deep: each of its structs has brackets of its own."""
-        others = max(len(structs) - 1, 0) * self._structs.brackets
+        others = max(structs - 1, 0) * self._structs.brackets
         return _brackets(text) - others <= self._schema.limits.max_depth
 
     def _read_failed(self, failed: Sequence[int], work: _Work) -> None:
         """The items of the records that are no plain object that fits."""
-        records: list[int] = []
-        numbers: list[int] = []
+        records, numbers = array("i"), array("i")
         for record in failed:
-            items = self._items(work.payloads[record], work.arrival(record))
+            items, clean = self._items(work.payloads[record], work.arrival(record))
+            if clean:
+                work.structs += items
+                records += array("i", [record]) * len(items)
+                numbers += array("i", range(len(items)))
+                continue
             if len(items) == 1 and type(items[0]) in _READ:
                 work.slow.append((record, 0, items[0]))
                 continue
@@ -181,29 +187,32 @@ class PythonDecoder:
                 fits = [number for number in fits if type(items[number]) not in _READ]
                 items = [one.item if type(one) is Known else one for one in map(items.__getitem__, fits)]
             work.structs += items
-            numbers += fits
-            records += [record] * len(items)
+            numbers.extend(fits)
+            records += array("i", [record]) * len(items)
         if records:
             work.add(records, numbers)
 
-    def _items(self, payload: bytes, arrival: int | None) -> list[Any]:
-        """The items of a record: a struct where one fits, else what the reference says."""
+    def _items(self, payload: bytes, arrival: int | None) -> tuple[Sequence[Any], bool]:
+        """The items of a record: a struct where one fits, else what the reference says; whether all fit."""
         if not payload or (payload[:1] == b"{" and not _has_several(payload)):
-            return read_record(payload, self._schema, arrival)
+            return read_record(payload, self._schema, arrival), False
         text = _text(payload, self._schema)
         items = self._structs.decode_all(text) if text else []
-        if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(text, items):
-            return read_record(payload, self._schema, arrival, self._known_lines)
-        if bytes not in map(type, items):
-            return items
+        misfits = list(map(type, items)).count(bytes)
+        if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(
+            text, len(items) - misfits
+        ):
+            return read_record(payload, self._schema, arrival, self._known_lines), False
+        if not misfits:
+            return items, True
         whole = payload if len(items) == 1 else None
         return [
             read_item(item, self._schema, arrival, whole or item) if type(item) is bytes else item
             for item in items
-        ]
+        ], False
 
-    def _are_shallow(self, text: bytes, items: Sequence[Any]) -> bool:
-        if self._is_shallow(text, [one for one in items if type(one) is not bytes]):
+    def _are_shallow(self, text: bytes, structs: int) -> bool:
+        if self._is_shallow(text, structs):
             return True
         inner = self._schema.limits.max_depth - (text[:1] == b"[")
         return all(_brackets(piece) <= inner for piece in pieces(text))
@@ -292,7 +301,7 @@ class PythonDecoder:
                 pa.concat_arrays([column, to_array(one, values)])
                 for column, one, values in zip(columns, self._schema.fields, added, strict=True)
             ]
-            work.add(records, numbers)
+            work.add(array("i", records), array("i", numbers))
         if not rows and work.plain in {0, len(work.record)}:
             return columns, work.record, work.number  # they came in order
         places = pa.table([work.record, work.number], ["record", "item"])
@@ -307,6 +316,10 @@ class PythonDecoder:
                 if isinstance(item, dict):
                     counts.update(_unknown(item, (), self._known))
         return counts
+
+
+def _int32(numbers: array[int]) -> pa.Int32Array:
+    return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def _mask(length: int, places: Iterable[int]) -> pa.BooleanArray:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._python_decoder import CHUNK_RECORDS, PythonDecoder
+from iotstream._python_decoder import CHUNK_BYTES, CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
 from iotstream.records import RawBatch
 from iotstream.rejects import Rejects
@@ -53,13 +53,15 @@ _decoder = lru_cache(maxsize=64)(PythonDecoder)
 
 def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.Int64Array | None) -> Decoded:
     decoder = _decoder(schema)
+    size = len(payloads) * CHUNK_BYTES // max(sum(map(len, payloads)), 1)
+    step = min(max(size, 1), CHUNK_RECORDS)
     parts = [
         decoder.decode(
-            payloads[start : start + CHUNK_RECORDS],
-            None if arrival_ms is None else arrival_ms.slice(start, CHUNK_RECORDS),
+            payloads[start : start + step],
+            None if arrival_ms is None else arrival_ms.slice(start, step),
             offset=start,
         )
-        for start in range(0, max(len(payloads), 1), CHUNK_RECORDS)
+        for start in range(0, max(len(payloads), 1), step)
     ]
     if len(parts) == 1:
         return parts[0]
