@@ -21,7 +21,7 @@ help: ## Print this help
 .PHONY: setup
 setup: $(VENV)/.ready ## Create .venv with everything as locked (quick when it is there)
 
-$(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto
+$(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto scripts/install-influxdb
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "iotstream needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make setup PYTHON=python3.12" >&2; \
 	  exit 1; }
@@ -30,6 +30,7 @@ $(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
 	@VIRTUAL_ENV= $(BIN)/uv sync --locked --all-extras --quiet
 	@scripts/install-mosquitto
+	@scripts/install-influxdb
 	@touch $@
 
 .PHONY: demo

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from iotstream.assembly import Assembly, hot_sinks
-from iotstream.errors import ConfigurationError
+from iotstream.assembly import Assembly, deferrable, hot_sinks
+from iotstream.errors import ConfigurationError, SinkUnavailable
 from iotstream.schema import Schema
 from iotstream.settings import Settings
 from iotstream.stream_reader import StreamReader
@@ -65,6 +65,40 @@ def test_a_lake_has_one_application_and_one_kind_of_consumer(tmp_path):
         Assembly(settings(tmp_path), consumer="lambda")
     with pytest.raises(ConfigurationError, match="application 'other'"):
         Assembly(settings(tmp_path, IOTSTREAM_JOURNAL_APPLICATION="other"))
+
+
+INFLUXDB = {
+    "IOTSTREAM_INFLUXDB_URL": "http://127.0.0.1:1",
+    "IOTSTREAM_INFLUXDB_VERSION": "v1",
+    "IOTSTREAM_INFLUXDB_DATABASE": "iot",
+}
+
+
+def test_both_hot_sinks_at_once_and_each_says_what_happens_when_it_is_down(tmp_path, monkeypatch):
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    both = {**INFLUXDB, "IOTSTREAM_TIMESTREAM_DATABASE": "iot_timestream_db"}
+    sinks = hot_sinks(settings(tmp_path, **both), Schema.load())
+    assert [sink.name for sink in sinks] == ["timestream", "influxdb"]
+    for sink in sinks:
+        sink.close()
+    assert deferrable(settings(tmp_path)) == {"timestream", "influxdb"}
+    assert deferrable(settings(tmp_path, IOTSTREAM_INFLUXDB_ON_UNAVAILABLE="stop")) == {"timestream"}
+
+
+@pytest.mark.parametrize("way", ["defer", "stop"])
+def test_influxdb_that_is_down_defers_the_span_or_stops_the_flow(kinesis, tmp_path, way):
+    reading = {"timestamp": time.time(), "deviceId": "a", "temperature": 1, "humidity": 2}
+    kinesis.put(json.dumps(reading).encode())
+    down = {"IOTSTREAM_INFLUXDB_DEADLINE_S": "0.2", "IOTSTREAM_INFLUXDB_ON_UNAVAILABLE": way}
+    configured = settings(tmp_path, **INFLUXDB, **down)
+    if way == "stop":
+        with pytest.raises(SinkUnavailable, match=r"InfluxDB database iot at http://127\.0\.0\.1:1"):
+            consume(kinesis, configured)
+        return
+    assert consume(kinesis, configured).deferred == {"influxdb": 1}
+    (manifest,) = (tmp_path / "lake/spans/s" / SHARD).glob("*.json")
+    assert json.loads(manifest.read_text())["deferred"] == ["influxdb"]
 
 
 def test_a_run_leaves_the_hot_sinks_alone_unless_told(tmp_path, monkeypatch):

@@ -79,6 +79,41 @@ def test_timestream_is_on_when_a_database_is_named(environ, enabled):
     assert Settings.load(environ).timestream.enabled is enabled
 
 
+INFLUXDB = {"IOTSTREAM_INFLUXDB_URL": "http://127.0.0.1:8086", "IOTSTREAM_INFLUXDB_DATABASE": "iot"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "enabled"),
+    [({}, False), (INFLUXDB, True), ({**INFLUXDB, "IOTSTREAM_INFLUXDB_ENABLED": "no"}, False)],
+)
+def test_influxdb_is_on_when_a_url_is_set(environ, enabled):
+    assert Settings.load(environ).influxdb.enabled is enabled
+
+
+@pytest.mark.parametrize("left_out", INFLUXDB)
+def test_influxdb_needs_a_url_and_a_database(left_out):
+    environ = {**INFLUXDB, "IOTSTREAM_INFLUXDB_ENABLED": "true"}
+    del environ[left_out]
+    with pytest.raises(ConfigurationError, match=left_out):
+        Settings.load(environ)
+
+
+def test_secrets_are_in_no_message_and_in_no_repr(tmp_path):
+    secret = "s3cr3t"
+    settings = Settings.load(
+        {**INFLUXDB, "IOTSTREAM_INFLUXDB_TOKEN": secret, "IOTSTREAM_INFLUXDB_PASSWORD": secret}
+    )
+    assert settings.influxdb.token == settings.influxdb.password == secret
+    assert secret not in repr(settings)
+    for text in (f"[influxdb]\ntoken = ['{secret}']", f"[influxdb]\npasword = '{secret}'"):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.load({}, write(tmp_path, text))
+        assert secret not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="did you mean IOTSTREAM_INFLUXDB_TOKEN") as caught:
+        Settings.load({"IOTSTREAM_INFLUXDB_TOKN": secret})
+    assert secret not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
@@ -119,7 +154,7 @@ def test_a_wrong_variable_is_refused_by_key_variable_value_and_what_is_allowed(n
         ("[stream]\nname = 7\n", "stream.name"),
         ("[timestream]\nenabled = 1\n", "true or false"),
         ("[timestream]\nenabled = true\n", "timestream.database"),
-        ("[span]\nmax_row = 5\n", "span.max_row = 5: no such key; there are max_rows"),
+        ("[span]\nmax_row = 5\n", "span.max_row: no such key; there are max_rows"),
         ("[spam]\n", "[spam]: no such section; there are stream"),
         ("span = 3\n", "written [span]"),
         ("[span\n", "is not TOML"),

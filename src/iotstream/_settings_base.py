@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar
 
 from iotstream.errors import ConfigurationError
@@ -46,11 +46,13 @@ ANY = Rule(words="text", holds=lambda _: True)
 PATH = Rule(words="a path, or empty", holds=lambda _: True)
 SECONDS = Rule(words="seconds, a number above 0", holds=lambda value: 0 < value < math.inf)
 FLAG = Rule(words="true or false", holds=lambda _: True)
+HTTP_URL = matching(re.compile(r"https?://\S+"), "https://host:port, http://host:port, or empty", empty=True)
 LOCATION = matching(_URI, "s3://bucket/prefix or file:///directory", empty=True)
 
 
-def setting(default: Any, about: str, rule: Rule, *, path: bool = False) -> Any:
-    return field(default=default, metadata={"about": about, "rule": rule, "path": path})
+def setting(default: Any, about: str, rule: Rule, *, path: bool = False, secret: bool = False) -> Any:
+    metadata = {"about": about, "rule": rule, "path": path, "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 class Section:
@@ -62,7 +64,7 @@ class Section:
         for key in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             value, rule = getattr(self, key.name), key.metadata["rule"]
             if value is not None and not rule.holds(value):
-                raise refusal(self.section, key.name, value, rule.words)
+                raise refusal(self.section, key.name, shown(key, value), rule.words)
 
 
 def variable(section: str, key: str) -> str:
@@ -70,28 +72,42 @@ def variable(section: str, key: str) -> str:
     return f"{PREFIX}{section}_{key}".upper()
 
 
+def shown(key: Field[Any], value: object) -> object:
+    """The value, for a message; not if it is a secret."""
+    return _HIDDEN if key.metadata["secret"] else value
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return "…"
+
+
+_HIDDEN = _Hidden()
+
+
 def refusal(section: str, key: str, value: object, allowed: str) -> ConfigurationError:
     name = variable(section, key)
     return ConfigurationError(f"{section}.{key} (variable {name}) = {value!r}: allowed is {allowed}")
 
 
-def typed(section: str, key: str, value: Any, wanted: type, rule: Rule) -> Any:
+def typed(section: str, key: Field[Any], value: Any, wanted: type) -> Any:
     """A value of the file; TOML's own types must fit."""
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     # TOML's booleans are Python ints too.
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise refusal(section, key, value, rule.words)
+        raise refusal(section, key.name, shown(key, value), key.metadata["rule"].words)
     return value
 
 
-def parsed(section: str, key: str, text: str, wanted: type, rule: Rule) -> Any:
+def parsed(section: str, key: Field[Any], text: str, wanted: type) -> Any:
     """A value of a variable, which is text."""
+    rule = key.metadata["rule"]
     if wanted is bool:
         if text.lower() not in _TRUE + _FALSE:
-            raise refusal(section, key, text, rule.words)
+            raise refusal(section, key.name, text, rule.words)
         return text.lower() in _TRUE
     try:
         return wanted(text)
     except ValueError:
-        raise refusal(section, key, text, rule.words) from None
+        raise refusal(section, key.name, text, rule.words) from None

@@ -150,7 +150,7 @@ class Assembly:
                 schema=self.schema,
                 hot=self.hot,
                 hot_of=self._hot,
-                defer=self._settings.timestream.on_unavailable == "defer",
+                defer=deferrable(self._settings),
             )
         return self._openers[stream]
 
@@ -180,15 +180,56 @@ def hot_sinks(settings: Settings, schema: Schema, *, max_deadline_s: float = flo
     Raises:
         ConfigurationError: the schema doesn't fit a sink, or a setting is wrong.
     """
-    timestream, journal = settings.timestream, settings.journal
-    if not timestream.enabled or (journal.run and not journal.run_hot_sinks):
+    if settings.journal.run and not settings.journal.run_hot_sinks:
         return []
+    made: list[Sink] = []
+    try:
+        if settings.timestream.enabled:
+            made.append(_timestream(settings, schema, max_deadline_s))
+        if settings.influxdb.enabled:
+            made.append(_influxdb(settings, schema, max_deadline_s))
+    except BaseException:
+        for sink in made:
+            sink.close()
+        raise
+    return made
+
+
+def deferrable(settings: Settings) -> frozenset[str]:
+    """The hot sinks that may be down without stopping the flow."""
+    sections = (settings.timestream, settings.influxdb)
+    return frozenset(one.section for one in sections if one.on_unavailable == "defer")
+
+
+def _timestream(settings: Settings, schema: Schema, max_deadline_s: float) -> Sink:
     from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink  # noqa: PLC0415
 
+    timestream = settings.timestream
     target = TimestreamSettings(
         database=timestream.database,
         table=timestream.table,
         in_flight=timestream.in_flight,
         deadline_s=min(timestream.deadline_s, max_deadline_s),
     )
-    return [TimestreamSink(schema, target)]
+    return TimestreamSink(schema, target)
+
+
+def _influxdb(settings: Settings, schema: Schema, max_deadline_s: float) -> Sink:
+    from iotstream.sinks.influxdb import InfluxSettings, InfluxSink  # noqa: PLC0415
+
+    influxdb = settings.influxdb
+    target = InfluxSettings(
+        url=influxdb.url,
+        version=influxdb.version,
+        database=influxdb.database,
+        org=influxdb.org,
+        token=influxdb.token,
+        token_secret=influxdb.token_secret,
+        username=influxdb.username,
+        password=influxdb.password,
+        in_flight=influxdb.in_flight,
+        lines_per_call=influxdb.lines_per_call,
+        gzip=influxdb.gzip,
+        deadline_s=min(influxdb.deadline_s, max_deadline_s),
+    )
+    return InfluxSink(schema, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -113,7 +113,8 @@ class Pipeline:
         lake: sinks for closed spans, in the order in which they are written.
         limits: when a span closes.
         after: records up to here are durable already, and are skipped.
-        defer: a hot sink that stays down does not stop the flow: the span's batch names it as deferred.
+        defer: hot sinks, all or by name, that do not stop the flow when they stay down: the span's batch
+            names them as deferred.
         watch: sees what is delivered.
         stats: goes on counting in these.
         clock: seconds; for the stages' durations.
@@ -127,7 +128,7 @@ class Pipeline:
         hot: Sequence[Sink] = (),
         limits: BatchLimits | None = None,
         after: Position | None = None,
-        defer: bool = False,
+        defer: bool | Collection[str] = False,
         watch: Watch | None = None,
         stats: Stats | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -138,7 +139,8 @@ class Pipeline:
         self._batcher = Batcher(limits or BatchLimits())
         self._clock = clock
         self._watch = watch
-        self._pauses = {sink.name: _Pause() for sink in hot} if defer else None
+        deferrable = [sink.name for sink in hot] if defer is True else defer or ()
+        self._pauses = {name: _Pause() for name in deferrable}
         self._seen = self._done = after
         self._failed: Position | None = None
         self.stats = stats or Stats()
@@ -238,7 +240,7 @@ class Pipeline:
     def _write_hot(self, sink: Sink, batch: Batch, raw: RawBatch) -> list[DeadLetter] | None:
         """What it refused; None: it is down, and may be."""
         began = self._clock()
-        pause = self._pauses[sink.name] if self._pauses is not None else None
+        pause = self._pauses.get(sink.name)
         if pause is not None and began < pause.until:
             return None
         try:

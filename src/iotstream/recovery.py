@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from iotstream.batch import BatchLimits
@@ -36,7 +36,7 @@ class Opener:
         schema: of new spans.
         hot: the hot sinks.
         hot_of: the hot sinks for rows of another schema.
-        defer: whether a hot sink that is down may be sent later from the lake.
+        defer: hot sinks, all or by name, to which rows may be sent later from the lake when they are down.
     """
 
     places: Places
@@ -47,7 +47,7 @@ class Opener:
     schema: Schema
     hot: Sequence[Sink]
     hot_of: Callable[[Schema], Sequence[Sink]]
-    defer: bool
+    defer: bool | Collection[str]
 
     def open(self, shard_id: str, *, read_after: str | None, limits: BatchLimits) -> Pipeline:
         """Claim the shard, finish what was intended, and go on from there.

@@ -23,6 +23,7 @@ from iotstream._settings_base import (
     ANY,
     APPLICATION,
     FLAG,
+    HTTP_URL,
     INITIAL_POSITION,
     JOURNAL_URI,
     LOCATION,
@@ -124,6 +125,47 @@ class TimestreamSettings(Section):
             raise refusal(
                 self.section, "database", "", "the database's name, since timestream.enabled is true"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfluxSettings(Section):
+    """InfluxDB, so Amazon Timestream for InfluxDB.
+
+    `enabled` may be left None: it then is whether a URL is set.
+    """
+
+    section: ClassVar[str] = "influxdb"
+    url: str = setting("", "The server, for example `https://<id>.timestream-influxdb…:8086`.", HTTP_URL)
+    version: str = setting(
+        "v2", "The write API: `/write`, `/api/v2/write` or `/api/v3/write_lp`.", choice("v1", "v2", "v3")
+    )
+    database: str = setting("", "The database; of v2 the bucket.", ANY)
+    org: str = setting("", "v2: the organization.", ANY)
+    token: str = setting("", "The token. Better: `token_secret`.", ANY, secret=True)
+    token_secret: str = setting(
+        "",
+        "Secrets Manager's name or ARN of the token, or of JSON with `token`, or with `username` and "
+        "`password`.",
+        ANY,
+    )
+    username: str = setting("", "v1: the user.", ANY)
+    password: str = setting("", "v1: the user's password. Better: `token_secret`.", ANY, secret=True)
+    enabled: bool | None = setting(None, "Whether rows go to InfluxDB. Default: when a URL is set.", FLAG)
+    in_flight: int = setting(4, "Write calls under way at once, at most.", whole(1, 256))
+    lines_per_call: int = setting(5_000, "Points in one call, at most.", whole(1, 10_000))
+    gzip: bool = setting(True, "Whether what is sent is compressed.", FLAG)
+    deadline_s: float = setting(
+        60.0, "How long one write is tried again while it is throttled or down.", SECONDS
+    )
+    on_unavailable: str = setting("defer", "As `timestream.on_unavailable`.", choice("defer", "stop"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.enabled is None:
+            object.__setattr__(self, "enabled", bool(self.url))
+        for key in ("url", "database") if self.enabled else ():
+            if not getattr(self, key):
+                raise refusal(self.section, key, "", f"the {key}, since rows go to InfluxDB")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +307,7 @@ SECTIONS: tuple[type[Section], ...] = (
     LakeSettings,
     QuarantineSettings,
     TimestreamSettings,
+    InfluxSettings,
     SpanSettings,
     JournalSettings,
     ConsumerSettings,
@@ -284,6 +327,7 @@ class Settings:
     lake: LakeSettings = field(default_factory=LakeSettings)
     quarantine: QuarantineSettings = field(default_factory=QuarantineSettings)
     timestream: TimestreamSettings = field(default_factory=TimestreamSettings)
+    influxdb: InfluxSettings = field(default_factory=InfluxSettings)
     span: SpanSettings = field(default_factory=SpanSettings)
     journal: JournalSettings = field(default_factory=JournalSettings)
     consumer: ConsumerSettings = field(default_factory=ConsumerSettings)
@@ -374,7 +418,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE:
             near = difflib.get_close_matches(name, known, 3, 0.75)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known))}"
-            raise ConfigurationError(f"variable {name} = {environ[name]!r}: no such setting; {hint}")
+            raise ConfigurationError(f"variable {name}: no such setting; {hint}")
 
 
 def _load_section(
@@ -389,16 +433,16 @@ def _load_section(
         name = variable(kind.section, key.name)
         # `bool | None` is a bool that may be left to the section.
         wanted = next((one for one in get_args(hints[key.name]) if one is not type(None)), hints[key.name])
-        rule = key.metadata["rule"]
         if key.name in given:
-            value = typed(kind.section, key.name, given.pop(key.name), wanted, rule)
+            value = typed(kind.section, key, given.pop(key.name), wanted)
             is_path = key.metadata["path"] and value and source is not None
             values[key.name] = str(Path(source).parent / value) if is_path and source is not None else value
         if name in environ:
-            values[key.name] = parsed(kind.section, key.name, environ[name], wanted, rule)
-    for key_name, value in given.items():
+            values[key.name] = parsed(kind.section, key, environ[name], wanted)
+    for key_name in given:
+        # Its value is not shown, here and above: a mistyped key may hold a secret.
         keys = ", ".join(key.name for key in fields(kind))  # type: ignore[arg-type]
-        raise ConfigurationError(f"{kind.section}.{key_name} = {value!r}: no such key; there are {keys}")
+        raise ConfigurationError(f"{kind.section}.{key_name}: no such key; there are {keys}")
     return kind(**values)
 
 

@@ -282,9 +282,7 @@ def test_a_table_that_is_not_there_or_is_another_is_told_at_once(aws):
 
 
 def test_an_item_of_others_is_named(aws, table, dynamo):
-    client(aws).put_item(
-        TableName=table, Item={"group": {"S": KEY.group}, "shard": {"S": KEY.shard_id}}
-    )
+    client(aws).put_item(TableName=table, Item={"group": {"S": KEY.group}, "shard": {"S": KEY.shard_id}})
     journal = dynamo()
     for use in (
         lambda: journal.claim(KEY, "w"),

@@ -28,7 +28,7 @@ def backfill(
     run: RunOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for scripts.")] = False,
 ) -> None:
-    """Send to Timestream, from the lake, the spans that it missed while it was down.
+    """Send to a hot sink, from the lake, the spans that it missed while it was down.
 
     The manifests of such spans name the sink as deferred; a marker beside the manifest says that it has
     them now. Doing it twice changes nothing, and a consumer may go on meanwhile. For example:
@@ -81,7 +81,7 @@ class _Sinks:
                 return sink
         raise ConfigurationError(
             f"spans wait for the sink {name!r}, which is not configured: for timestream set "
-            "IOTSTREAM_TIMESTREAM_DATABASE"
+            "IOTSTREAM_TIMESTREAM_DATABASE, for influxdb IOTSTREAM_INFLUXDB_URL"
         )
 
     def close(self) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotstream.local.pki import Pki
-from iotstream.sinks.timestream import http as http_module
-from iotstream.sinks.timestream.http import Pool
-from iotstream.sinks.timestream.response import MAX_RESPONSE_BYTES, read_response
+from iotstream.sinks.calls import http as http_module
+from iotstream.sinks.calls.http import Pool
+from iotstream.sinks.calls.response import MAX_RESPONSE_BYTES, read_response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -7,18 +7,22 @@ https://docs.aws.amazon.com/timestream/latest/developerguide/CommonErrors.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-HTTP_OK = 200
-HTTP_REQUEST_TIMEOUT = 408
-HTTP_TOO_LARGE = 413
-HTTP_TOO_MANY = 429
-HTTP_SERVER_ERROR = 500
-MAX_TEXT_CHARS = 500
-"""Of the service's text: a ValidationException can echo the whole call."""
+from iotstream.sinks.calls.answers import (
+    DONE,
+    HTTP_OK,
+    HTTP_REQUEST_TIMEOUT,
+    HTTP_SERVER_ERROR,
+    HTTP_TOO_LARGE,
+    HTTP_TOO_MANY,
+    MAX_TEXT_CHARS,
+    Answer,
+    Kind,
+    Rejected,
+)
 
 _AGAIN = frozenset(
     {
@@ -51,64 +55,6 @@ _HINTS = {
     "MissingAuthenticationTokenException": _IDENTITY,
     "UnrecognizedClientException": _IDENTITY,
 }
-
-
-class Kind(Enum):
-    """What is to be done with the call."""
-
-    DONE = auto()
-    """All records are written."""
-    REJECTED = auto()
-    """All are written but those in `rejected`."""
-    AGAIN = auto()
-    """Nothing is written: try again."""
-    ELSEWHERE = auto()
-    """Nothing is written: ask for the endpoint and try again there."""
-    EXPIRED = auto()
-    """Nothing is written: take new credentials and try again."""
-    FAULTY = auto()
-    """Nothing is written, and some record of the call is why."""
-    FATAL = auto()
-    """Nothing is written, and trying again would not help."""
-
-
-class Rejected(NamedTuple):
-    """A record that was not written.
-
-    Attributes:
-        place: its index within the call.
-        reason: the service's words.
-        existing_version: of the record that is there already; None if that is not the reason.
-    """
-
-    place: int
-    reason: str
-    existing_version: int | None
-
-
-class Answer(NamedTuple):
-    """An answer to a call: its kind, what was said, and the records that were not written."""
-
-    kind: Kind
-    text: str = ""
-    rejected: tuple[Rejected, ...] = ()
-
-
-class Refusal(NamedTuple):
-    """A point that the service did not write.
-
-    Attributes:
-        point: its index among all points.
-        reason: the service's words.
-        existing_version: of the record that is there already; None if that is not the reason.
-    """
-
-    point: int
-    reason: str
-    existing_version: int | None = None
-
-
-DONE = Answer(Kind.DONE)
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, records: int) -> Answer:

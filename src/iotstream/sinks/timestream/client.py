@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 
 from iotstream.errors import ConfigurationError
+from iotstream.sinks.calls.answers import Answer, Kind
+from iotstream.sinks.calls.http import Pool
 from iotstream.sinks.timestream.access import Access
-from iotstream.sinks.timestream.answers import Answer, Kind, hint, read_answer
+from iotstream.sinks.timestream.answers import hint, read_answer
 from iotstream.sinks.timestream.discovery import Endpoint, Place
-from iotstream.sinks.timestream.http import Pool
 from iotstream.sinks.timestream.request import Body
 from iotstream.sinks.timestream.settings import TimestreamSettings
 from iotstream.sinks.timestream.signing import Credentials, Signer

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotstream.batch import Origin
 from iotstream.schema import Field, Type
+from iotstream.sinks.points import Refused, indices, last_of_equals, rows_but, rows_without
 from iotstream.sinks.timestream.mapping import Mapping
 
 MAX_VALUE_CHARS = 2048
 """https://docs.aws.amazon.com/timestream/latest/developerguide/API_MeasureValue.html"""
 MIN_VERSION = 1
 """https://docs.aws.amazon.com/timestream/latest/developerguide/API_Record.html"""
-
-
-class Refused(NamedTuple):
-    """A row that can't go to Timestream: its index in the batch, the field at fault or "", and why."""
-
-    row: int
-    field: str
-    detail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +69,12 @@ def points_of(table: pa.Table, versions: pa.Int64Array, mapping: Mapping) -> Poi
     """
     columns = {one.name: _column(table, one) for one in _fields(mapping)}
     data = pa.RecordBatch.from_pydict(columns)
-    rows = _places(data.num_rows)
     refused = _refused(data, mapping)
+    rows = rows_but(data.num_rows, refused)
     if refused:
-        keep = pc.invert(pc.is_in(rows, pa.array([one.row for one in refused], pa.int32())))
-        data, versions, rows = data.filter(keep), versions.filter(keep), rows.filter(keep)
-    last = _last_of_equals(data, versions, mapping)
+        data, versions = data.take(rows), versions.take(rows)
+    keys = [data.column(one.name) for one in (*mapping.dimensions, mapping.time)]
+    last = last_of_equals(keys, _by_version(versions))
     superseded = 0
     if last is not None:
         superseded = data.num_rows - len(last)
@@ -106,7 +98,7 @@ def _column(table: pa.Table, one: Field) -> pa.Array:
 def _refused(data: pa.RecordBatch, mapping: Mapping) -> list[Refused]:
     found: dict[int, Refused] = {}
     for role, fields in (("dimension", mapping.dimensions), ("measure", mapping.measures)):
-        for row in _all_null(data, fields):
+        for row in rows_without([data.column(one.name) for one in fields]):
             names = ", ".join(one.name for one in fields)
             detail = f"no {role} has a value ({names}): Timestream takes no record without one"
             found.setdefault(row, Refused(row, "", detail))
@@ -118,51 +110,16 @@ def _refused(data: pa.RecordBatch, mapping: Mapping) -> list[Refused]:
     return [found[row] for row in sorted(found)]
 
 
-def _all_null(data: pa.RecordBatch, fields: tuple[Field, ...]) -> list[int]:
-    columns = [data.column(one.name) for one in fields]
-    if not all(column.null_count for column in columns):
-        return []
-    null = columns[0].is_null()
-    for column in columns[1:]:
-        null = pc.and_(null, column.is_null())
-    return _indices(null)
-
-
 def _too_long(column: pa.StringArray) -> list[int]:
     # A text has at least as many bytes as characters: the cheap test first.
     if (pc.max(pc.binary_length(column)).as_py() or 0) <= MAX_VALUE_CHARS:
         return []
-    return _indices(pc.greater(pc.utf8_length(column), MAX_VALUE_CHARS))
+    return indices(pc.greater(pc.utf8_length(column), MAX_VALUE_CHARS))
 
 
-def _indices(mask: pa.BooleanArray) -> list[int]:
-    return pc.indices_nonzero(mask).to_pylist()  # type: ignore[no-any-return]
-
-
-def _last_of_equals(data: pa.RecordBatch, versions: pa.Int64Array, mapping: Mapping) -> pa.Array | None:
-    """The indices of the rows that stay, in order; None if all do."""
-    keys = [one.name for one in (*mapping.dimensions, mapping.time)]
-    order, rank = _by_version(versions)
-    # Numbered names: the schema's own could be any.
-    table = pa.table([*(data.column(key) for key in keys), rank], names=[*map(str, range(len(keys))), "rank"])
-    groups = table.group_by([str(index) for index in range(len(keys))], use_threads=False)
-    best = groups.aggregate([("rank", "max")]).column("rank_max").combine_chunks()
-    if len(best) == data.num_rows:
-        return None
-    last = best if order is None else order.take(best)
-    return last.take(pc.array_sort_indices(last))
-
-
-def _by_version(versions: pa.Int64Array) -> tuple[pa.Array | None, pa.Array]:
-    """The order of rising version, and each row's place in it; None = the rows are in that order."""
-    places = _places(len(versions))
+def _by_version(versions: pa.Int64Array) -> pa.Array | None:
+    """The order of rising version; None = the rows are in that order."""
     if len(versions) < 2 or pc.min(pc.pairwise_diff(versions)).as_py() >= 0:
-        return None, places
+        return None
     # `sort_indices` is stable: of equal versions the later row comes later.
-    order = pc.sort_indices(versions)
-    return order, pc.sort_indices(order).cast(pa.int32())
-
-
-def _places(rows: int) -> pa.Int32Array:
-    """0 up to, not including, `rows`."""
-    return pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int32()), rows)), 1)
+    return pc.sort_indices(versions)

@@ -1,27 +1,22 @@
-"""`Sender`: the sync face of the calls: an event loop in a thread of its own."""
+"""`Sender`: the sync face of the calls."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
 
 from iotstream.errors import SinkUnavailable
+from iotstream.retry import Backoff
+from iotstream.sinks.calls.answers import Refusal
+from iotstream.sinks.calls.delivery import Delivery
+from iotstream.sinks.calls.loop import LoopThread
 from iotstream.sinks.timestream.access import Access
-from iotstream.sinks.timestream.answers import Refusal
 from iotstream.sinks.timestream.client import Client
-from iotstream.sinks.timestream.delivery import Delivery
 from iotstream.sinks.timestream.request import Body
 from iotstream.sinks.timestream.settings import TimestreamSettings
-
-T = TypeVar("T")
 
 
 class Sender:
     """Sends bodies; its connections stay open from one write to the next.
-
-    The loop has its own thread, so that a caller who runs one himself can use the sink too.
 
     Args:
         access: endpoint, credentials, certificates.
@@ -35,12 +30,10 @@ class Sender:
     def __init__(self, access: Access, settings: TimestreamSettings, clock: Callable[[], float]) -> None:
         self._access = access
         self._settings = settings
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="timestream", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("timestream")
         self._client: Client | None = None
         try:
-            self._client = self._run(_made(lambda: Client(access, settings, clock)))
+            self._client = self._loop.make(lambda: Client(access, settings, clock))
         except BaseException:
             self.close()
             raise
@@ -56,36 +49,21 @@ class Sender:
         """
         if self._client is None:
             raise SinkUnavailable("Timestream: the sink is closed")
+        settings = self._settings
         self._client.credentials = self._access.credentials()
+        backoff = Backoff(base_s=settings.base_s, cap_s=settings.cap_s, deadline_s=settings.deadline_s)
+        delivery = Delivery(self._client.call, in_flight=settings.in_flight, backoff=backoff)
         try:
-            return self._run(Delivery(self._client.call, self._settings).run(bodies, count))
+            return self._loop.run(delivery.run(bodies, count))
         except SinkUnavailable as error:
-            table = f"{self._settings.database}.{self._settings.table}"
+            table = f"{settings.database}.{settings.table}"
             raise SinkUnavailable(
                 f"Timestream table {table} at {self._client.address}: {error}"
             ) from error.__cause__
 
     def close(self) -> None:
         """Close the connections and end the thread. Closing twice is fine."""
-        if self._loop.is_closed():
-            return
         client, self._client = self._client, None
         if client is not None:
-            self._run(client.close())
-        self._run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+            self._loop.run(client.close())
         self._loop.close()
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-
-async def _made(make: Callable[[], T]) -> T:
-    """Make it in the event loop."""
-    return make()

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from iotstream.batch import Batch, Origin
-from iotstream.rejects import Reason, Reject, Rejects
+from iotstream.batch import Batch
+from iotstream.rejects import Rejects
 from iotstream.schema import Schema
-from iotstream.sinks.timestream.answers import Refusal
+from iotstream.sinks.calls.answers import Refusal
+from iotstream.sinks.points import Refused, rejects
 from iotstream.sinks.timestream.mapping import Mapping
-from iotstream.sinks.timestream.points import Points, Refused, points_of, versions_of
+from iotstream.sinks.timestream.points import Points, points_of, versions_of
 from iotstream.sinks.timestream.request import MAX_RECORDS, Target, bodies
 from iotstream.sinks.timestream.settings import TimestreamSettings
 
@@ -99,7 +100,7 @@ class TimestreamSink:
         with self._counting:
             self.superseded += points.superseded + outdated
             self.points += points.data.num_rows - len(refusals)
-        return _rejects([*points.refused, *refused], batch.origin)
+        return rejects([*points.refused, *refused], batch.origin)
 
     def close(self) -> None:
         """Close the connections. Closing twice is fine."""
@@ -118,15 +119,3 @@ def _refused(points: Points, refusals: Iterable[Refusal]) -> list[Refused]:
         if one.existing_version is None or one.existing_version < version:
             found.append(Refused(points.rows[one.point].as_py(), "", one.reason))
     return found
-
-
-def _rejects(refused: list[Refused], origin: Origin | None) -> Rejects:
-    return Rejects(_reject(one, origin) for one in sorted(refused))
-
-
-def _reject(one: Refused, origin: Origin | None) -> Reject:
-    if origin is None:
-        return Reject(one.row, 0, Reason.SINK, one.field, one.detail, b"")
-    record = origin.record[one.row].as_py()
-    payload = bytes(origin.raw.payloads[record])
-    return Reject(record, origin.item[one.row].as_py(), Reason.SINK, one.field, one.detail, payload)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""What is longer is no answer to WriteRecords."""
+"""What is longer is no answer to a write."""
 _END_OF_HEAD = b"\r\n\r\n"
 _WITHOUT_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
