@@ -44,7 +44,7 @@ def measure(benchmark):
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def remark():
     """Adds a line below the table."""
     return remarks.append

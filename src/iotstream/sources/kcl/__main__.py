@@ -20,7 +20,6 @@ from iotstream.sources.kcl.processor import Processor
 from iotstream.sources.kcl.protocol import Channel
 from iotstream.sources.kcl.reports import SOCKET_VARIABLE, Reporter, ReportHandler
 
-LINE_BYTES = 1 << 20
 log = logging.getLogger("iotstream.kcl")
 
 
@@ -75,7 +74,7 @@ def _take_over_standard_streams() -> Channel:
     """Standard output is the protocol's: whatever else is printed goes to standard error."""
     target = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    return Channel(os.fdopen(0, "rb", buffering=LINE_BYTES, closefd=False), target)
+    return Channel(os.fdopen(0, "rb", buffering=0, closefd=False), target)
 
 
 if __name__ == "__main__":
