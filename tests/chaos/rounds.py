@@ -134,8 +134,8 @@ class Round:
             if reshardings and number >= self.plan.kills // 3:
                 reshardings.pop(0)()
             victim = source.choice(consumers)
-            self._kill_one(victim)
-            victim.after_kill()
+            who = self._kill_one(victim)
+            victim.after_kill(who)
             if not victim.running():
                 victim.start()
             # Others may have given up for a failing sink or a lost claim.
@@ -149,8 +149,8 @@ class Round:
                 consumer.after_kill()
                 consumer.start()
 
-    def _kill_one(self, consumer: Consumer) -> None:
-        """At a step that the tap sees, or at any time; the step may not come by, or it may end by itself."""
+    def _kill_one(self, consumer: Consumer) -> str:
+        """At a step that the tap sees, or at any time; the step may not come by. Who was hit."""
         source = self.random
         who = source.choice(
             ("function", "function", "mapping", "all")
@@ -179,6 +179,7 @@ class Round:
             hit()
         self.result.kills[where] += 1
         self.say(where)
+        return who
 
     def _wait(self, holds: Callable[[], bool], seconds: float, consumer: Consumer) -> bool:
         until = time.monotonic() + seconds + (LEADER_S if self.plan.keep_leader else 0)
