@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,21 +18,12 @@ def iotstream(*arguments, env=None):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    place = tmp_path_factory.mktemp("local")
+@contextmanager
+def local(place, *options):
+    """The command `iotstream local`, and the variables that it writes."""
     file = place / "env"
-    command = [
-        sys.executable,
-        "-m",
-        "iotstream",
-        "local",
-        "--env-file",
-        str(file),
-        "--dir",
-        str(place / "state"),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "iotstream", "local", "--env-file", file, "--dir", place / "state"]
+    process = subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not file.exists():
         assert process.poll() is None, process.stderr.read()
@@ -44,6 +36,12 @@ def stack(tmp_path_factory):
     assert process.returncode == 0, err
     assert not file.exists()
     assert list((place / "state/lake").rglob("*.parquet")), "the lake outlives the stack"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with local(tmp_path_factory.mktemp("local"), "--consumer", "lambda") as environment:
+        yield environment
 
 
 def test_what_it_offers(stack):
@@ -128,3 +126,36 @@ def test_the_original_readers_commands(stack):
     assert {"device_id", "temperature", "time"} <= {
         one["Name"] for one in query.query(QueryString=sql)["ColumnInfo"]
     }
+
+
+def test_without_a_consumer_the_stream_waits_for_ones_own(tmp_path):
+    reading = {"timestamp": time.time(), "deviceId": "a", "temperature": 1, "humidity": 2}
+    records = [{"PartitionKey": str(n), "Data": json.dumps(reading | {"temperature": n})} for n in range(50)]
+    with local(tmp_path) as variables:
+        environment = variables | {"IOTSTREAM_CONSUMER_PORT": "0", "IOTSTREAM_SPAN_MAX_AGE_S": "1"}
+        answer = client(environment, "kinesis").put_records(StreamName="kinesis-stream", Records=records)
+        assert answer["FailedRecordCount"] == 0
+        consumer = subprocess.Popen(
+            [sys.executable, "-m", "iotstream", "consume", "--source", "direct"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        sql = "SELECT count(*) AS n FROM iot_database.iot_table"
+        deadline = time.monotonic() + 60
+        while json.loads(iotstream("query", "--json", sql, env=environment).stdout)["n"] < 50:
+            assert time.monotonic() < deadline
+        consumer.send_signal(signal.SIGTERM)
+        _, err = consumer.communicate(timeout=60)
+        assert consumer.returncode == 0, err
+        audited = iotstream("audit", "--deep", "--stream", "--json", env=environment)
+        assert audited.returncode == 0, audited.stderr
+        report = json.loads(audited.stdout)
+        assert (report["proved"], report["totals"]["rows"]) == (True, 50)
+
+
+def test_a_consumer_that_there_is_not(tmp_path):
+    done = iotstream("local", "--env-file", tmp_path / "env", "--consumer", "kcl")
+    assert done.returncode == 1
+    assert "--consumer 'kcl': allowed is lambda or none" in done.stderr
