@@ -75,7 +75,10 @@ def properties(
         "schedulerInitializationBackoffTimeMillis": "1000",
         # A shard is given up, or the worker ends, only after its span is written, if that takes no longer.
         "shutdownGraceMillis": str(round(grace_s * 1000)),
-        "gracefulLeaseHandoffTimeoutMillis": str(round(grace_s * 1000)),
+        # KCL 3.1.3 can leave a lease between two workers for ever when one is asked to hand over a shard that
+        # it has not begun to read: https://github.com/awslabs/amazon-kinesis-client/pull/1743. By the journal
+        # a shard may change hands at any moment; the new holder reads the open span again.
+        "isGracefulLeaseHandoffEnabled": "false",
         # A shard's process that hangs would keep its lease for ever. All that it does has deadlines well
         # below this; the JVM ends at once then, and the parent with it.
         "timeoutInSeconds": "900",
