@@ -44,15 +44,16 @@ class Structs:
         self._decode_list = msgspec.json.Decoder(list[struct]).decode  # type: ignore[valid-type]
         self._decode_lines = msgspec.json.Decoder(struct).decode_lines
 
-    def decode_all(self, text: bytes) -> list[Any]:
-        """The items of a text, an array or objects one after the other.
+    def decode_all(self, text: bytes) -> tuple[list[Any], int]:
+        """The items of a text, an array or objects one after the other, and how many are no struct.
 
         Each is a struct, or the bytes of what does not fit; none where only the reference can tell.
         """
         try:
-            return (self._decode_list if text[:1] == b"[" else self._decode_lines)(text)
+            return (self._decode_list if text[:1] == b"[" else self._decode_lines)(text), 0
         except UNFIT:
-            return [self._struct_or_bytes(piece) for piece in pieces(text)]
+            items = [self._struct_or_bytes(piece) for piece in pieces(text)]
+            return items, list(map(type, items)).count(bytes)
 
     def _struct_or_bytes(self, piece: bytes) -> Any:
         try:

