@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from iotstream.batch import BatchLimits
 from iotstream.pipeline import Pipeline
-from iotstream.retry import Backoff
 from iotstream.schema import Schema
 from iotstream.settings import Settings
 from iotstream.sinks.base import Sink
@@ -49,9 +48,10 @@ class Assembly:
         settings.require("lake.uri")
         self._settings = settings
         self._deadline = max_deadline_s
+        self._backoff = settings.retry.backoff(max_deadline_s)
         self.schema = Schema.load(settings.schema.path or None)
-        self._lake = open_store(settings.lake_uri, backoff=self._backoff())
-        self._quarantine = open_store(settings.quarantine_uri, backoff=self._backoff())
+        self._lake = open_store(settings.lake_uri, backoff=self._backoff)
+        self._quarantine = open_store(settings.quarantine_uri, backoff=self._backoff)
         self._openers: dict[str, Opener] = {}
         self._opening = threading.Lock()
         self._journaled = bool(settings.journal.uri)
@@ -128,7 +128,7 @@ class Assembly:
 
         settings = self._settings
         return Places(
-            journal=open_journal(settings.journal.uri, backoff=self._backoff()),
+            journal=open_journal(settings.journal.uri, backoff=self._backoff),
             lake=self._lake,
             quarantine=self._quarantine,
             encoding=self._encoding(),
@@ -140,7 +140,7 @@ class Assembly:
             from iotstream.recovery import Opener  # noqa: PLC0415
             from iotstream.stream_reader import StreamReader  # noqa: PLC0415
 
-            reader = StreamReader.open(backoff=self._backoff())
+            reader = StreamReader.open(backoff=self._backoff)
             self._openers[stream] = Opener(
                 places=self._shared,
                 reader=reader,
@@ -162,11 +162,6 @@ class Assembly:
 
     def _hot(self, schema: Schema) -> Sequence[Sink]:
         return hot_sinks(self._settings, schema, max_deadline_s=self._deadline)
-
-    def _backoff(self) -> Backoff:
-        retry = self._settings.retry
-        deadline = min(retry.deadline_s, self._deadline)
-        return Backoff(base_s=retry.base_s, cap_s=retry.cap_s, deadline_s=deadline)
 
 
 def hot_sinks(settings: Settings, schema: Schema, *, max_deadline_s: float = float("inf")) -> list[Sink]:

@@ -172,6 +172,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
         return f"{shard_prefix(self.stream, self.shard_id)}gap-{self.after or 'start'}-{self.until}.json"
 
 
+def position_of(text: str | None) -> Position | None:
+    """The position; None for TRIM_HORIZON, LATEST, AT_TIMESTAMP, and for None."""
+    try:
+        return None if text is None else Position.parse(text)
+    except ValueError:
+        return None
+
+
 def shard_prefix(stream: str, shard_id: str) -> str:
     """Where a shard's manifests are, relative to the lake's prefix, with the slash at its end."""
     return f"spans/{stream}/{shard_id}/"

@@ -11,6 +11,7 @@ the value and what is allowed. `docs/settings.md` is `settings_reference()`.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ from iotstream._settings_base import (
     whole,
 )
 from iotstream.errors import ConfigurationError
+from iotstream.retry import Backoff
 
 CONFIG_VARIABLE = "IOTSTREAM_CONFIG"
 
@@ -262,6 +264,11 @@ class RetrySettings(Section):
         super().__post_init__()
         if self.base_s > self.cap_s:
             raise refusal(self.section, "base_s", self.base_s, f"at most retry.cap_s, which is {self.cap_s}")
+
+    def backoff(self, max_deadline_s: float = math.inf) -> Backoff:
+        """The schedule of retries; its deadline is at most so many seconds."""
+        deadline = min(self.deadline_s, max_deadline_s)
+        return Backoff(base_s=self.base_s, cap_s=self.cap_s, deadline_s=deadline)
 
 
 @dataclass(frozen=True, kw_only=True)

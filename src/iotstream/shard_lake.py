@@ -32,6 +32,7 @@ from iotstream.manifest import (
     WrittenObject,
     decode_manifest,
     encode,
+    position_of,
 )
 from iotstream.partition import Partition, object_key, split
 from iotstream.position import Position
@@ -203,7 +204,7 @@ class ShardLake:
         after, committed = self._read_after, self.state.committed
         if committed is None or after is None or after == TRIM_HORIZON:
             return
-        position = _position(after)
+        position = position_of(after)
         if position is None or position > committed:
             detail = f"the source reads on after {after}, but only what is up to {committed} is durable"
             self.record(self._gap(str(committed), after, Cause.RESUMED_BEYOND, detail))
@@ -342,11 +343,3 @@ def _as_intended(draft: Manifest, intent: Manifest) -> Manifest:
         epoch=intent.epoch,
         intended_ms=intent.intended_ms,
     )
-
-
-def _position(text: str) -> Position | None:
-    """None for LATEST and AT_TIMESTAMP."""
-    try:
-        return Position.parse(text)
-    except ValueError:
-        return None

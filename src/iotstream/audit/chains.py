@@ -8,9 +8,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from iotstream.audit.findings import Code, Finding
-from iotstream.audit.names import position
 from iotstream.journal.base import ShardKey
-from iotstream.manifest import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Gap, Manifest
+from iotstream.manifest import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Gap, Manifest, position_of
 from iotstream.position import Position
 
 BEGINNINGS = (LATEST, AT_TIMESTAMP)
@@ -102,7 +101,7 @@ class Chain:
     def _end(self) -> Position | None:
         """Up to where spans, and gaps after them, reach; None: there is none."""
         last = str(self.spans[-1].last) if self.spans else None
-        ends = [end for text in reachable(last, self.gaps) if (end := position(text)) is not None]
+        ends = [end for text in reachable(last, self.gaps) if (end := position_of(text)) is not None]
         return max([*ends, *(span.last for span in self.spans)], default=None)
 
 
@@ -137,7 +136,7 @@ def reachable(last: str | None, gaps: Sequence[Gap]) -> set[str | None]:
 
 def _gaps(chain: Chain) -> Iterator[Finding]:
     for gap in chain.gaps:
-        after = position(gap.after)
+        after = position_of(gap.after)
         chain.mark(sum(1 for span in chain.spans if after is not None and span.last <= after))
         message = f"{gap.cause}: after {gap.after or 'the start'} until {gap.until}: {gap.detail}"
         yield chain.finding(Code.GAP, gap.key, message)
@@ -175,9 +174,9 @@ def _is_hole(manifest: Manifest, ways: set[str | None]) -> bool:
     after = manifest.read_after
     if after is None or after == TRIM_HORIZON or after in ways:
         return False
-    resumed = position(after)
+    resumed = position_of(after)
     if resumed is None:
         # LATEST or AT_TIMESTAMP: a configured beginning, unless something was there before.
         return manifest.previous is not None
-    known = [end for way in ways if (end := position(way)) is not None]
+    known = [end for way in ways if (end := position_of(way)) is not None]
     return resumed > max(known, default=Position(-1))

@@ -7,7 +7,6 @@ from enum import Enum
 from typing import NamedTuple
 
 from iotstream.manifest import Manifest
-from iotstream.position import Position
 
 _POSITION = r"\d+(?:\.\d+)?"
 _SPAN = rf"(?P<name>(?P<shard>[\w.-]+)-(?P<first>{_POSITION})-(?P<last>{_POSITION}))"
@@ -110,11 +109,3 @@ def letters_object(key: str) -> ObjectName | None:
 def span_name(manifest: Manifest) -> str:
     """`<shard>-<first>-<last>`: how the span's objects begin."""
     return f"{manifest.shard_id}-{manifest.name}"
-
-
-def position(text: str | None) -> Position | None:
-    """The position; None for TRIM_HORIZON, LATEST, AT_TIMESTAMP, and for None."""
-    try:
-        return None if text is None else Position.parse(text)
-    except ValueError:
-        return None

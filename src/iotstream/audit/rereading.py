@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from iotstream.audit.chains import BEGINNINGS, Chain, Link, reachable
 from iotstream.audit.context import Lake
 from iotstream.audit.findings import Code, Finding
-from iotstream.audit.names import position
 from iotstream.audit.stream import Comparison, Uncovered, compare
 from iotstream.errors import RangeExpired
+from iotstream.manifest import position_of
 from iotstream.records import RawBatch
 from iotstream.stream_reader import StreamReader
 
@@ -79,7 +79,7 @@ def _uncovered(chain: Chain, one: Uncovered) -> Iterator[Finding]:
         return
     before = chain.spans[one.span - 1].manifest.last if one.span else None
     ways = reachable(before, chain.gaps) - {before}
-    ends = [end for way in ways if (end := position(way)) is not None]
+    ends = [end for way in ways if (end := position_of(way)) is not None]
     if ways and (len(ends) < len(ways) or one.last <= max(ends)):
         yield chain.finding(Code.RECOVERABLE, "", f"{words} lie in a gap, and are still kept")
         return

@@ -12,12 +12,12 @@ from iotstream.audit.context import Lake, Progress
 from iotstream.audit.findings import NOTES, Code, Finding
 from iotstream.audit.inventory import Inventory, Stranger
 from iotstream.audit.loading import Directory, directories, load
-from iotstream.audit.names import Kind, ObjectName, position, span_file, span_name
+from iotstream.audit.names import Kind, ObjectName, span_file, span_name
 from iotstream.audit.reading import read_objects
 from iotstream.audit.report import Report, ShardReport, Totals
 from iotstream.audit.stream import Comparison
 from iotstream.journal.base import Journal, ShardKey, ShardState
-from iotstream.manifest import shard_prefix
+from iotstream.manifest import position_of, shard_prefix
 from iotstream.ownership import OWNER_KEY
 from iotstream.position import Position
 from iotstream.sinks.objects import Store
@@ -265,7 +265,7 @@ class _Run:
         """Up to where manifests reach by now."""
         files = (span_file(one) for one, _ in self._lake.store.list(shard_prefix(key.stream, key.shard_id)))
         names = (one.name for one in files if one is not None and one.kind is Kind.MANIFEST)
-        lasts = (position(name.removesuffix(".json").rpartition("-")[2]) for name in names)
+        lasts = (position_of(name.removesuffix(".json").rpartition("-")[2]) for name in names)
         return max((one for one in (*lasts, end) if one is not None), default=None)
 
     def _strangers(self, strangers: list[Stranger]) -> None:

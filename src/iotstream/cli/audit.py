@@ -40,7 +40,6 @@ def audit(
     """
     from iotstream.audit import audit as check
     from iotstream.cli.lakes import (
-        backoff_of,
         journal_of,
         open_stores,
         progress_bar,
@@ -50,7 +49,7 @@ def audit(
     from iotstream.stream_reader import StreamReader
 
     settings = settings_of(lake, quarantine, run)
-    backoff = backoff_of(settings)
+    backoff = settings.retry.backoff()
     store, letters = open_stores(settings, backoff)
     reader = StreamReader.open(backoff=backoff) if stream else None
     with journal_of(settings, backoff) as journal, progress_bar() as progress:

@@ -41,10 +41,10 @@ def backfill(
     """
     from iotstream.backfill import backfill as send
     from iotstream.backfill import deferred
-    from iotstream.cli.lakes import backoff_of, open_stores, progress_bar, settings_of
+    from iotstream.cli.lakes import open_stores, progress_bar, settings_of
 
     settings = settings_of(lake, quarantine, run)
-    store, letters = open_stores(settings, backoff_of(settings))
+    store, letters = open_stores(settings, settings.retry.backoff())
     waiting = list(deferred(store, sink=sink))
     done: list[Backfilled] = []
     sinks = _Sinks(settings)

@@ -73,14 +73,6 @@ def open_stores(settings: Settings, backoff: Backoff) -> tuple[Store, Store]:
     )
 
 
-def backoff_of(settings: Settings) -> Backoff:
-    """Of retries."""
-    from iotstream.retry import Backoff
-
-    retry = settings.retry
-    return Backoff(base_s=retry.base_s, cap_s=retry.cap_s, deadline_s=retry.deadline_s)
-
-
 @contextmanager
 def journal_of(settings: Settings, backoff: Backoff) -> Iterator[Journal | None]:
     """The journal, if one is set that other processes can see."""

@@ -18,7 +18,6 @@ from iotstream.errors import IotstreamError, MissingDependencyError, StreamUnava
 from iotstream.journal.base import ShardKey
 from iotstream.manifest import LATEST
 from iotstream.pipeline import Pipeline
-from iotstream.retry import Backoff
 from iotstream.settings import Settings
 from iotstream.sources.direct.lineage import (
     Lineage,
@@ -80,7 +79,7 @@ def run(settings: Settings) -> int:
     with ExitStack() as stack:
         assembly = Assembly(settings)
         stack.callback(assembly.close)
-        reader = StreamReader.open(backoff=_backoff(settings))
+        reader = StreamReader.open(backoff=settings.retry.backoff())
         stack.callback(reader.close)
         status = Status()
         stack.enter_context(_told(status, settings))
@@ -274,7 +273,7 @@ class Consumer:
         return open_pipeline
 
     def _reading(self, shard: Shard) -> Callable[[Start], Pages]:
-        stream, backoff = self._settings.stream.name, _backoff(self._settings)
+        stream, backoff = self._settings.stream.name, self._settings.retry.backoff()
 
         def read_from(start: Start) -> Pages:
             cursor = Cursor(stream, shard.shard_id, start)
@@ -326,8 +325,3 @@ def limits_within(limits: BatchLimits, memory_bytes: int, shards: int) -> BatchL
     share = (memory_bytes - PROCESS_BYTES) // max(shards, 1)
     room = (share - PAGES_BYTES) // PEAK_FACTOR
     return replace(limits, max_bytes=min(limits.max_bytes, max(room, LEAST_SPAN_BYTES)))
-
-
-def _backoff(settings: Settings) -> Backoff:
-    retry = settings.retry
-    return Backoff(base_s=retry.base_s, cap_s=retry.cap_s, deadline_s=retry.deadline_s)

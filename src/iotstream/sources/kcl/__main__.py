@@ -8,11 +8,9 @@ import signal
 import sys
 
 from iotstream.assembly import Assembly
-from iotstream.batch import BatchLimits
 from iotstream.errors import IotstreamError
 from iotstream.logs import configure
 from iotstream.pipeline import Pipeline
-from iotstream.retry import Backoff
 from iotstream.settings import Settings
 from iotstream.sources.kcl.memory import limits_within
 from iotstream.sources.kcl.outcome import Outcome
@@ -48,9 +46,7 @@ def main() -> int:
 
 
 def _serve(settings: Settings, channel: Channel, reporter: Reporter, handler: ReportHandler) -> Outcome:
-    stream, span, retry = settings.stream.name, settings.span, settings.retry
-    memory_bytes = settings.consumer.memory_bytes
-    limits = BatchLimits(max_rows=span.max_rows, max_bytes=span.max_bytes, max_age_s=span.max_age_s)
+    stream, memory_bytes = settings.stream.name, settings.consumer.memory_bytes
     assembly = Assembly(settings)
 
     def open_pipeline(shard_id: str, read_after: str | None) -> Pipeline:
@@ -62,9 +58,9 @@ def _serve(settings: Settings, channel: Channel, reporter: Reporter, handler: Re
             channel,
             open_pipeline,
             stream=stream,
-            limits=lambda: limits_within(limits, reporter.share_bytes or memory_bytes),
+            limits=lambda: limits_within(assembly.limits, reporter.share_bytes or memory_bytes),
             report=reporter.update,
-            backoff=Backoff(base_s=retry.base_s, cap_s=retry.cap_s, deadline_s=retry.deadline_s),
+            backoff=settings.retry.backoff(),
         ).run()
     finally:
         assembly.close()
