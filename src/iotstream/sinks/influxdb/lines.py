@@ -6,12 +6,12 @@ https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from iotstream.schema import INTEGERS, Field, Type
+from iotstream.sinks.calls.bodies import Chunk, Slice
 from iotstream.sinks.influxdb.mapping import Mapping
 from iotstream.sinks.influxdb.points import Points
 from iotstream.sinks.influxdb.settings import Version
@@ -24,50 +24,14 @@ _END = 2**31 - 1
 """A place behind the end of every text."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """The text of some points.
-
-    Attributes:
-        text: the lines, each with a line break before it.
-        bounds: where each line begins in `text`, and where the last one ends.
-        first: the index of the first point among all points.
-    """
-
-    text: memoryview
-    bounds: memoryview
-    first: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Body:
-    """The body of one call: the lines `start` up to, not including, `stop` of a chunk."""
-
-    chunk: Chunk
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    @property
-    def first(self) -> int:
-        """The index of the first point among all points."""
-        return self.chunk.first + self.start
+class Body(Slice[Chunk]):
+    """The body of one call. Each line of its chunk has a line break before it."""
 
     @property
     def payload(self) -> memoryview:
         """The lines, with line breaks between them."""
         bounds = self.chunk.bounds
         return self.chunk.text[bounds[self.start] + 1 : bounds[self.stop]]
-
-    def halves(self) -> tuple[Body, Body]:
-        """Its first and its second half; there are two lines at least."""
-        middle = (self.start + self.stop) // 2
-        return (
-            Body(chunk=self.chunk, start=self.start, stop=middle),
-            Body(chunk=self.chunk, start=middle, stop=self.stop),
-        )
 
 
 def bodies(points: Points, mapping: Mapping, version: Version, lines_per_call: int) -> Iterator[Body]:

@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotstream.sinks.calls.bodies import Chunk, Slice
 from iotstream.sinks.timestream.mapping import MEASURE_TYPES, Mapping
 from iotstream.sinks.timestream.points import Points
 from iotstream.sinks.timestream.text import json_text
@@ -35,37 +36,18 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """The text of some points.
+class Records(Chunk):
+    """The text of some records, each ending in a comma.
 
     Attributes:
         head: the body up to its first record.
-        text: the records, each ending in a comma.
-        bounds: where each record begins in `text`, and where the last one ends.
-        first: the index of the first record among all points.
     """
 
     head: bytes
-    text: memoryview
-    bounds: memoryview
-    first: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Body:
-    """The body of one call: the records `start` up to, not including, `stop` of a chunk."""
-
-    chunk: Chunk
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    @property
-    def first(self) -> int:
-        """The index of the first record among all points."""
-        return self.chunk.first + self.start
+class Body(Slice[Records]):
+    """The body of one call."""
 
     @property
     def payload(self) -> bytes:
@@ -73,14 +55,6 @@ class Body:
         bounds = self.chunk.bounds
         records = self.chunk.text[bounds[self.start] : bounds[self.stop] - 1]
         return b"".join((self.chunk.head, records, b"]}"))
-
-    def halves(self) -> tuple[Body, Body]:
-        """Its first and its second half; there are two records at least."""
-        middle = (self.start + self.stop) // 2
-        return (
-            Body(chunk=self.chunk, start=self.start, stop=middle),
-            Body(chunk=self.chunk, start=middle, stop=self.stop),
-        )
 
 
 def bodies(points: Points, mapping: Mapping, target: Target) -> Iterator[Body]:
@@ -105,13 +79,13 @@ def _stop(bounds: memoryview, start: int, end: int) -> int:
 
 def _chunk(
     data: pa.RecordBatch, versions: pa.Int64Array, mapping: Mapping, target: Target, first: int
-) -> Chunk:
+) -> Records:
     shared = _shared_dimensions(data, mapping)
     version = versions[0].as_py() if _is_constant(versions) else None
     head = _head(data, mapping, target, shared, version)
     texts = _join(_record(data, versions if version is None else None, mapping, shared))
     _, offsets, buffer = texts.buffers()
-    return Chunk(head=head, text=memoryview(buffer), bounds=memoryview(offsets).cast("i"), first=first)
+    return Records(head=head, text=memoryview(buffer), bounds=memoryview(offsets).cast("i"), first=first)
 
 
 def _is_constant(column: pa.Array) -> bool:
