@@ -21,7 +21,9 @@ help: ## Print this help
 .PHONY: setup
 setup: $(VENV)/.ready ## Create .venv with everything as locked (quick when it is there)
 
-$(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto scripts/install-influxdb
+KERNEL := $(wildcard native/src/*.rs) native/Cargo.toml native/Cargo.lock native/pyproject.toml
+
+$(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto scripts/install-influxdb scripts/build-kernel $(KERNEL)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "iotstream needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try make setup PYTHON=python3.12" >&2; \
 	  exit 1; }
@@ -31,6 +33,7 @@ $(VENV)/.ready: pyproject.toml uv.lock scripts/install-mosquitto scripts/install
 	@VIRTUAL_ENV= $(BIN)/uv sync --locked --all-extras --quiet
 	@scripts/install-mosquitto
 	@scripts/install-influxdb
+	@scripts/build-kernel
 	@touch $@
 
 .PHONY: demo

@@ -18,8 +18,11 @@ def _application() -> KinesisHandler:
     return KinesisHandler(Settings.load(os.environ))
 
 
-def handler(event: dict[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
-    """Write the event's records to the sinks; report the first one that is not written."""
+def handler(event: dict[str, Any] | bytes, context: Context) -> dict[str, list[dict[str, str]]]:
+    """Write the event's records to the sinks; report the first one that is not written.
+
+    The event comes parsed from the managed runtime, and as bytes from `raw-runtime`.
+    """
     return _application()(event, context)
 
 

@@ -7,13 +7,15 @@ import iotstream
 
 PACKAGE = Path(iotstream.__file__).parent
 LAYERS = [
-    {"errors", "position", "retry", "aws_region"},
+    {"_native", "errors", "position", "retry", "aws_region"},
     {"rejects", "records"},
     {"schema", "_schema_file"},
     {"schema_changes", "schema_exports", "unpack", "_times"},
     {"_values"},
     {"_reference", "_columns", "validate", "decoded"},
+    {"_outcomes"},
     {"_python_decoder"},
+    {"_kernel_decoder"},
     {"decode"},
     {"batch", "partition", "row_hash", "manifest"},
     {"sinks", "journal", "stream_calls"},
@@ -32,7 +34,7 @@ LAYERS = [
     {"__main__"},
 ]
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
-CORE = {name for names in LAYERS[:9] for name in names}
+CORE = {name for names in LAYERS[:11] for name in names}
 
 
 def imports(path):

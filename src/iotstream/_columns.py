@@ -160,10 +160,10 @@ def _whole(one: Field, values: list[Any]) -> pa.Array | None:
         return None
     if one.type not in FLOATS:
         return column
-    column = pc.add(column, NO_SIGN)
     if one.type is Type.FLOAT64:
-        return column
-    column = pc.cast(column, pa.float32())
+        return pc.add(column, NO_SIGN)
+    # The nearest float32 of a tiny number is -0.
+    column = pc.add(pc.cast(column, pa.float32()), pa.scalar(NO_SIGN, pa.float32()))
     return column if pc.all(pc.is_finite(column)).as_py() is not False else None
 
 

@@ -13,25 +13,29 @@ send its neighbours the slow way.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from iotstream._columns import UNFIT, Structs, build, pieces, to_array
-from iotstream._reference import BLANK_BYTES, BLANKS, BOM, Bad, Known, Row, read_item, read_record
+from iotstream._outcomes import (
+    Places,
+    extra_fields,
+    int32,
+    is_utf8,
+    mask,
+    shifted,
+    split,
+    text_of,
+    with_rows,
+)
+from iotstream._reference import BLANKS, Bad, Known, Row, read_item, read_record
 from iotstream.decoded import Decoded
-from iotstream.rejects import Fault, Reject, Rejects
+from iotstream.rejects import Rejects
 from iotstream.schema import Schema
-from iotstream.unpack import inflate
 from iotstream.validate import suspects
-
-SAMPLE_EVERY = 100
-"""One record in so many is looked at for fields that the schema does not know."""
 
 CHUNK_RECORDS = 10_000
 CHUNK_BYTES = 3 * 512 * 1024
@@ -83,8 +87,8 @@ class _Work:
 
     def add(self, records: array[int], numbers: array[int]) -> None:
         """Places of more items."""
-        self.record = pa.concat_arrays([self.record, _int32(records)])
-        self.number = pa.concat_arrays([self.number, _int32(numbers)])
+        self.record = pa.concat_arrays([self.record, int32(records)])
+        self.number = pa.concat_arrays([self.number, int32(numbers)])
 
 
 class PythonDecoder:
@@ -93,7 +97,6 @@ class PythonDecoder:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._structs = Structs(schema)
-        self._known = {one.source[: depth + 1] for one in schema.fields for depth in range(len(one.source))}
 
     def decode(
         self, payloads: Sequence[bytes], arrival_ms: pa.Int64Array | None, *, offset: int = 0
@@ -108,7 +111,7 @@ class PythonDecoder:
         structs, failed = self._plain(payloads)
         record = _INDEX_ARRAY[: len(payloads)]
         if failed:
-            record = record.filter(_mask(len(payloads), failed))
+            record = record.filter(mask(len(payloads), failed))
         work = _Work(payloads, arrival_ms, structs, record, _ZERO_ARRAY[: len(structs)], len(structs))
         self._read_failed(failed, work)
         return self._assemble(self._columns(work), work, offset)
@@ -127,9 +130,9 @@ class PythonDecoder:
             texts = [b"" if len(one) > most else one for one in texts]
         if not joined.isascii():
             foreign = list(_places(map(bytes.isascii, texts), 0))
-            if not _is_utf8(b"\n".join([texts[record] for record in foreign])):
+            if not is_utf8(b"\n".join([texts[record] for record in foreign])):
                 for record in foreign:
-                    texts[record] = texts[record] if _is_utf8(texts[record]) else b""
+                    texts[record] = texts[record] if is_utf8(texts[record]) else b""
         structs, failed = self._decode_each(texts)
         shallow = self._schema.limits.max_depth * _BYTES_PER_LEVEL
         if longest <= shallow or not structs or self._is_shallow(joined, len(structs)):
@@ -196,7 +199,7 @@ class PythonDecoder:
         """The items of a record: a struct where one fits, else what the reference says; whether all fit."""
         if not payload or (payload[:1] == b"{" and not _has_several(payload)):
             return read_record(payload, self._schema, arrival), False
-        text = _text(payload, self._schema)
+        text = text_of(payload, self._schema)
         items, misfits = self._structs.decode_all(text) if text else ([], 0)
         if not 0 < len(items) <= self._schema.limits.max_items or not self._are_shallow(
             text, len(items) - misfits
@@ -247,10 +250,10 @@ class PythonDecoder:
         if not bad:
             return columns
         self._read_again(sorted(bad), work)
-        mask = _mask(len(work.structs), bad)
+        rest = mask(len(work.structs), bad)
         work.plain -= sum(row < work.plain for row in bad)
-        work.record, work.number = work.record.filter(mask), work.number.filter(mask)
-        return [column.filter(mask) for column in columns]
+        work.record, work.number = work.record.filter(rest), work.number.filter(rest)
+        return [column.filter(rest) for column in columns]
 
     def _read_again(self, rows: Sequence[int], work: _Work) -> None:
         places = zip(
@@ -265,7 +268,7 @@ class PythonDecoder:
                 (outcome,) = read_record(payload, self._schema, arrival)
             else:
                 if record != last:
-                    last, found = record, work.texts.get(record) or pieces(_text(payload, self._schema))
+                    last, found = record, work.texts.get(record) or pieces(text_of(payload, self._schema))
                 whole = payload if len(found) == 1 else found[number]
                 outcome = read_item(found[number], self._schema, arrival, whole)
             work.slow.append((record, number, outcome))
@@ -274,59 +277,16 @@ class PythonDecoder:
 
     def _assemble(self, columns: list[pa.Array], work: _Work, offset: int) -> Decoded:
         work.slow.sort(key=lambda one: one[:2])
-        rejects = Rejects(
-            Reject(record + offset, number, one.fault.reason, one.field, one.fault.detail, one.payload)
-            for record, number, one in work.slow
-            if isinstance(one, Bad)
-        )
-        columns, record, item = self._in_order(columns, work)
+        rows, rejects = split(work.slow, offset)
+        places = Places(work.record, work.number, in_order=work.plain in {0, len(work.record)})
+        columns, places = with_rows(self._schema, columns, places, rows)
         return Decoded(
             data=pa.RecordBatch.from_arrays(columns, schema=self._schema.arrow),
-            rejects=rejects,
-            record=pc.add(record, pa.scalar(offset, pa.int32())) if offset else record,
-            item=item,
-            extra_fields=self._extra_fields(work.payloads),
+            rejects=Rejects(rejects),
+            record=shifted(places.record, offset),
+            item=places.item,
+            extra_fields=extra_fields(work.payloads, self._schema),
         )
-
-    def _in_order(
-        self, columns: list[pa.Array], work: _Work
-    ) -> tuple[list[pa.Array], pa.Int32Array, pa.Int32Array]:
-        """The columns, records and numbers of all rows, those of the slow way too, in input order."""
-        rows = [one for one in work.slow if isinstance(one[2], Row)]
-        if rows:
-            records, numbers, outcomes = zip(*rows, strict=True)
-            added = zip(*(one.values for one in outcomes), strict=True)
-            columns = [
-                pa.concat_arrays([column, to_array(one, values)])
-                for column, one, values in zip(columns, self._schema.fields, added, strict=True)
-            ]
-            work.add(array("i", records), array("i", numbers))
-        if not rows and work.plain in {0, len(work.record)}:
-            return columns, work.record, work.number  # they came in order
-        places = pa.table([work.record, work.number], ["record", "item"])
-        order = pc.sort_indices(places, [("record", "ascending"), ("item", "ascending")])
-        return [column.take(order) for column in columns], work.record.take(order), work.number.take(order)
-
-    def _extra_fields(self, payloads: Sequence[bytes]) -> Counter[str]:
-        """Names that the schema does not know, in one record of a hundred."""
-        counts: Counter[str] = Counter()
-        for payload in payloads[::SAMPLE_EVERY]:
-            for item in _values(_text(payload, self._schema)):
-                if isinstance(item, dict):
-                    counts.update(_unknown(item, (), self._known))
-        return counts
-
-
-def _int32(numbers: array[int]) -> pa.Int32Array:
-    return pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])
-
-
-def _mask(length: int, places: Iterable[int]) -> pa.BooleanArray:
-    """False at the places, else true."""
-    mask = bytearray(b"\1") * length
-    for place in places:
-        mask[place] = 0
-    return pa.Array.from_buffers(pa.uint8(), length, [None, pa.py_buffer(mask)]).cast(pa.bool_())
 
 
 def _places(values: Iterable[int], value: int) -> Iterator[int]:
@@ -338,38 +298,6 @@ def _places(values: Iterable[int], value: int) -> Iterator[int]:
         place = found.find(value, place + 1)
 
 
-def _values(text: bytes) -> Iterator[object]:
-    """The items of a text, as far as they are easily had."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        lone = pieces(text)
-        if len(lone) > 1:
-            for piece in lone:
-                yield from _values(piece)
-    else:
-        yield from value if isinstance(value, list) else [value]
-
-
-def _unknown(item: dict[str, Any], above: tuple[str, ...], known: set[tuple[str, ...]]) -> Iterator[str]:
-    """Dotted names of what no field's path leads to, through the objects that paths lead through."""
-    for key, value in item.items():
-        path = (*above, key)
-        if path not in known:
-            yield ".".join(path)
-        elif isinstance(value, dict):
-            yield from _unknown(value, path, known)
-
-
-def _text(payload: bytes, schema: Schema) -> bytes:
-    """The record's text, blanks and BOM stripped; none if the record has a fault as a whole."""
-    text = inflate(payload, schema.limits)
-    if isinstance(text, Fault):
-        return b""
-    text = text.removeprefix(BOM).strip(BLANK_BYTES)
-    return text if _is_utf8(text) else b""
-
-
 def _has_several(text: bytes) -> bool:
     return b"\n" in text or b"}{" in text
 
@@ -377,13 +305,3 @@ def _has_several(text: bytes) -> bool:
 def _brackets(text: bytes) -> int:
     """How many are opened. `replace` leaps from one to the next, where `count` looks at each byte."""
     return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
-
-
-def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -1,7 +1,7 @@
 """Payloads to validated rows and rejects: `decode`.
 
-Items = rows + rejects, always. `_decoder` is the seam where another decoder takes the place of the
-pure Python one: payloads of any form and their arrival times in, `Decoded` out, chunk by chunk.
+Items = rows + rejects, always. Two decoders give the same answers, chunk by chunk: the compiled kernel
+where it is installed, pure Python else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotstream._kernel_decoder import KernelDecoder
+from iotstream._native import native
 from iotstream._python_decoder import CHUNK_BYTES, CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
-from iotstream.records import RawBatch
+from iotstream.records import RawBatch, size
 from iotstream.rejects import Rejects
 from iotstream.schema import Schema
 from iotstream.unpack import deaggregate, may_hold_aggregates, split_aggregates
@@ -48,15 +50,23 @@ def decode(payloads: Sequence[bytes] | RawBatch, schema: Schema) -> Decoded:
     return _decode_records(payloads, schema, None)
 
 
-_decoder = lru_cache(maxsize=64)(PythonDecoder)
+def decoder() -> str:
+    """Which decoder is at work, in words, for logs and reports."""
+    if native is None:
+        return "pure Python (pip install iotstream-native: several times as fast)"
+    return f"compiled kernel {native.__version__}"
+
+
+@lru_cache(maxsize=64)
+def _decoder(schema: Schema) -> PythonDecoder | KernelDecoder:
+    return PythonDecoder(schema) if native is None else KernelDecoder(schema)
 
 
 def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.Int64Array | None) -> Decoded:
-    decoder = _decoder(schema)
-    size = len(payloads) * CHUNK_BYTES // max(sum(map(len, payloads)), 1)
-    step = min(max(size, 1), CHUNK_RECORDS)
+    fit = len(payloads) * CHUNK_BYTES // max(size(payloads), 1)
+    step = min(max(fit, 1), CHUNK_RECORDS)
     parts = [
-        decoder.decode(
+        _decoder(schema).decode(
             payloads[start : start + step],
             None if arrival_ms is None else arrival_ms.slice(start, step),
             offset=start,
@@ -67,7 +77,7 @@ def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.In
         return parts[0]
     return Decoded(
         data=pa.concat_batches([part.data for part in parts]),
-        rejects=Rejects(reject for part in parts for reject in part.rejects),
+        rejects=Rejects.joined([part.rejects for part in parts]),
         record=pa.concat_arrays([part.record for part in parts]),
         item=pa.concat_arrays([part.item for part in parts]),
         extra_fields=sum((part.extra_fields for part in parts), Counter()),

@@ -279,7 +279,7 @@ class Pipeline:
         stats = self.stats
         stats.records += len(raw)
         stats.rows += decoded.data.num_rows
-        stats.payload_bytes += sum(map(len, raw.payloads))
+        stats.payload_bytes += raw.payload_bytes
         stats.rejects += decoded.rejects.by_reason()
         stats.extra_fields += decoded.extra_fields
 
@@ -321,7 +321,7 @@ def to_batch(decoded: Decoded) -> Batch:
 
 def _parts(raw: RawBatch) -> Iterator[RawBatch]:
     """The records in parts of about `PART_BYTES`."""
-    parts = -(-sum(map(len, raw.payloads)) // PART_BYTES)
+    parts = -(-raw.payload_bytes // PART_BYTES)
     size = -(-len(raw) // max(parts, 1))
     for start in range(0, len(raw), size or 1):
         yield raw if parts <= 1 else raw.slice(start, start + size)

@@ -2,12 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar, overload
 
 import pyarrow as pa
 
 from iotstream.position import Position, Span
+
+T = TypeVar("T", bytes, str)
+
+
+class Column(Sequence[T]):
+    """An Arrow column of bytes or of texts, read like a list of them.
+
+    What came in one message stays in one buffer; a Python object is made only of what is looked at.
+
+    Args:
+        array: n values, none of them null.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: pa.BinaryArray | pa.StringArray) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Column[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Column[T]:
+        if isinstance(index, slice):
+            return Column(self.array[index])
+        value: T = self.array[index].as_py()
+        return value
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.array.to_pylist())
+
+    @property
+    def buffers(self) -> tuple[pa.Buffer, pa.Buffer]:
+        """Where each value begins and the last one ends, int32, n + 1; and the bytes that these count."""
+        _, offsets, data = self.array.buffers()
+        width = pa.int32().byte_width
+        start = self.array.offset * width
+        return offsets.slice(start, (len(self.array) + 1) * width), data
+
+    @property
+    def total(self) -> int:
+        """Bytes of all values."""
+        ends = memoryview(self.buffers[0]).cast("i")
+        return ends[-1] - ends[0]
+
+
+def size(values: Sequence[bytes]) -> int:
+    """Bytes of all of them."""
+    return values.total if isinstance(values, Column) else sum(map(len, values))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +100,11 @@ class RawBatch:
 
     def __len__(self) -> int:
         return len(self.payloads)
+
+    @cached_property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads."""
+        return size(self.payloads)
 
     def position(self, record: int) -> Position:
         """The position of the record at that index."""

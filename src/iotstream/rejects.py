@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -67,17 +67,44 @@ class Reject(NamedTuple):
 
 
 class Rejects:
-    """The rejected items of a batch, ordered by record and item."""
+    """The rejected items of a batch, ordered by record and item.
 
-    __slots__ = ("_rows",)
+    Attributes:
+        reasons: of each.
+    """
+
+    __slots__ = ("_read", "_rows", "reasons")
 
     def __init__(self, rows: Iterable[Reject] = ()) -> None:
-        self._rows = list(rows)
+        self._rows: list[Reject] | None = list(rows)
+        self.reasons: Sequence[Reason] = [row.reason for row in self._rows]
+        self._read: Callable[[], Iterable[Reject]] | None = None
+
+    @classmethod
+    def later(cls, reasons: Sequence[Reason], read: Callable[[], Iterable[Reject]]) -> Rejects:
+        """Rejects of which, until somebody looks at one, no more is made than their reasons.
+
+        Args:
+            reasons: n reasons, in the order of the rejects.
+            read: gives the n rejects; called once.
+        """
+        later = cls()
+        later._rows, later.reasons, later._read = None, reasons, read
+        return later
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rejects]) -> Rejects:
+        """The rejects of several batches, one after the other."""
+        reasons = [reason for part in parts for reason in part.reasons]
+        return cls.later(reasons, lambda: (row for part in parts for row in part))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.reasons)
 
     def __iter__(self) -> Iterator[Reject]:
+        if self._rows is None:
+            assert self._read is not None
+            self._rows, self._read = list(self._read()), None
         return iter(self._rows)
 
     def __repr__(self) -> str:
@@ -85,8 +112,8 @@ class Rejects:
 
     def by_reason(self) -> Counter[str]:
         """How many items bear each reason."""
-        return Counter(str(row.reason) for row in self._rows)
+        return Counter(map(str, self.reasons))
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """A dict for each: `record`, `item`, `reason`, `field`, `detail`, `payload`."""
-        return [{**row._asdict(), "reason": str(row.reason)} for row in self._rows]
+        return [{**row._asdict(), "reason": str(row.reason)} for row in self]

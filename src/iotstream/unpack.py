@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from iotstream.records import RawBatch
+from iotstream._native import native
+from iotstream.records import Column, RawBatch
 from iotstream.rejects import Fault, Reason
 from iotstream.schema import Limits
 
@@ -63,6 +64,10 @@ def may_hold_aggregates(payloads: Sequence[bytes]) -> bool:
     Raises:
         TypeError: a payload is not bytes.
     """
+    if native is not None:
+        if isinstance(payloads, Column):
+            return bool(native.may_hold_aggregates_column(*payloads.buffers))
+        return bool(native.may_hold_aggregates(payloads))
     try:
         if max(payloads, default=b"") < KPL_MAGIC:
             return False  # the greatest has the greatest first bytes
@@ -88,6 +93,11 @@ def split_aggregates(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int],
 
 def user_records(payload: bytes) -> list[bytes] | None:
     """The user records of a KPL aggregate, in order; None if the payload isn't one."""
+    return user_records_in_python(payload) if native is None else native.user_records(payload)
+
+
+def user_records_in_python(payload: bytes) -> list[bytes] | None:
+    """The same, without the kernel."""
     message, digest = payload[4:-KPL_DIGEST_BYTES], payload[-KPL_DIGEST_BYTES:]
     if len(payload) < len(KPL_MAGIC) + KPL_DIGEST_BYTES or payload[:4] != KPL_MAGIC:
         return None

@@ -1,9 +1,14 @@
 """What must hold of any batch, whatever its bytes."""
 
+from collections import Counter
+from dataclasses import replace
+
+import decoders
 import pyarrow as pa
 
 import iotstream
 from iotstream._reference import Row, read_record
+from iotstream.records import Column
 from iotstream.testing import raw_batch
 
 
@@ -42,16 +47,30 @@ def float32_of(rows, schema):
 
 
 def check(payloads, schema, arrival_ms=None):
-    """Conservation, order, and one answer from both ways; returns what was decoded."""
+    """Conservation, order, and one answer from all ways; returns what was decoded."""
     given = payloads if arrival_ms is None else raw_batch(payloads, arrival_ms=arrival_ms)
-    decoded = iotstream.decode(given, schema)
     rows, rejects = by_reference(payloads, schema, arrival_ms)
-    assert repr(rows_of(decoded)) == repr(float32_of(rows, schema))
-    assert [tuple(one) for one in decoded.rejects] == rejects
-    check_places(decoded, len(payloads))
-    assert decoded.data.schema == schema.arrow
-    decoded.data.validate(full=True)
+    expected = repr(float32_of(rows, schema))
+    ways = [(name, given) for name in decoders.available()]
+    if len(ways) > 1:
+        ways.append(("kernel", in_columns(payloads, arrival_ms)))
+    for name, one in ways:
+        with decoders.chosen(name):
+            decoded = iotstream.decode(one, schema)
+        assert repr(rows_of(decoded)) == expected, name
+        assert decoded.rejects.by_reason() == Counter(str(one[2]) for one in rejects), name
+        assert [tuple(one) for one in decoded.rejects] == rejects, name
+        check_places(decoded, len(payloads))
+        assert decoded.data.schema == schema.arrow
+        decoded.data.validate(full=True)
     return decoded
+
+
+def in_columns(payloads, arrival_ms=None):
+    """The same as a part of longer columns, as it comes out of a message that the kernel has read."""
+    raw = raw_batch([b"before", *payloads, b"after"], arrival_ms=arrival_ms and [0, *arrival_ms, 0])
+    columns = replace(raw, payloads=Column(pa.array(raw.payloads, pa.binary())), deaggregated=True)
+    return columns.slice(1, len(raw) - 1)
 
 
 def check_places(decoded, records):

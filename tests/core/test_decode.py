@@ -13,6 +13,7 @@ import iotstream
 from iotstream.testing import FIRST_SEQUENCE_NUMBER, raw_batch
 from iotstream.unpack import KPL_MAGIC
 
+pytestmark = pytest.mark.usefixtures("decoder")
 GOOD = b'{"timestamp":"2024-12-19T10:30:00Z","deviceId":"test-001","temperature":23.5,"humidity":65}'
 TIME_MS = 1_734_604_200_000
 

@@ -1,11 +1,15 @@
 """Positions, spans, raw batches, rejects."""
 
+import itertools
+
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import iotstream
 from iotstream import Position, Reason, Reject, Rejects, Span
+from iotstream.records import Column, size
 from iotstream.testing import raw_batch
 
 
@@ -54,6 +58,37 @@ def test_columns_are_of_one_length(column):
     columns = {"payloads": [b"a"], "sequence_numbers": ["1"]} | {column: []}
     with pytest.raises(ValueError, match=f"{column} has 0 values for 1 payloads"):
         iotstream.RawBatch(**columns)
+
+
+@given(st.lists(st.binary(max_size=9)), st.data())
+def test_a_column_is_read_like_a_list(values, data):
+    column = Column(pa.array(values, pa.binary()))
+    start, stop = (data.draw(st.none() | st.integers(-12, 12)) for _ in "12")
+    step = data.draw(st.sampled_from([None, 1, 3]))
+    for whole, plain in [(column, values), (column[start:stop:step], values[start:stop:step])]:
+        assert isinstance(whole, Column)
+        assert list(whole) == plain
+        assert [whole[index] for index in range(len(whole))] == plain
+        assert (len(whole), size(whole)) == (len(plain), size(plain))
+        offsets, memory = whole.buffers
+        ends = memoryview(offsets).cast("i").tolist()
+        assert [bytes(memory)[a:b] for a, b in itertools.pairwise(ends)] == plain
+    with pytest.raises(IndexError):
+        column[len(values)]
+
+
+def test_rejects_are_made_when_somebody_looks():
+    made = []
+
+    def read():
+        made.append(1)
+        return [Reject(0, 0, Reason.NULL, "x", "x is null", b"{}")]
+
+    first = Rejects.later([Reason.NULL], read)
+    both = Rejects.joined([first, Rejects(), Rejects([Reject(1, 0, Reason.EMPTY, "", "no bytes", b"")])])
+    assert (len(both), both.by_reason(), made) == (2, {"null": 1, "empty": 1}, [])
+    assert [one.detail for one in both] == [one.detail for one in both] == ["x is null", "no bytes"]
+    assert made == [1]
 
 
 def test_rejects_as_dicts():

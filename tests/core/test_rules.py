@@ -13,6 +13,7 @@ from mutations import parse
 import iotstream
 from iotstream.testing import raw_batch
 
+pytestmark = pytest.mark.usefixtures("decoder")
 GOOD = b'{"timestamp":"2024-12-19T10:30:00Z","deviceId":"test-001","temperature":23.5,"humidity":65}'
 FLAT = iotstream.Schema.load()
 OFF = 'max_age = "off"\nmax_ahead = "off"\n'

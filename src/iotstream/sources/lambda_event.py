@@ -8,31 +8,59 @@ from __future__ import annotations
 
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotstream._native import native
 from iotstream.pipeline import Progress
 from iotstream.records import RawBatch
+from iotstream.sources.columns import raw_batch
+
+if TYPE_CHECKING:
+    from iotstream_native import Records
 
 
-def raw_batches(event: Mapping[str, Any]) -> list[RawBatch]:
+def raw_batches(event: Mapping[str, Any] | bytes) -> list[RawBatch]:
     """The records of an event, a batch for each shard, in the event's order.
 
     Lambda's events hold one shard's records; hand-made ones may hold several.
 
     Args:
-        event: as the managed runtime has parsed it.
+        event: as the managed runtime has parsed it; or its JSON, which costs a tenth of that.
 
     Raises:
         ValueError: it is not a Kinesis event; the message names what is missing.
     """
-    records = event.get("Records")
+    if isinstance(event, bytes):
+        columns = None if native is None else native.read_event(event)
+        if columns is not None:
+            return [_from_columns(columns)]
+        event = orjson.loads(event)
+    records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list):
         raise ValueError('not an event of a Kinesis event source mapping: no list "Records"')  # noqa: TRY004
     if not records:
         return []
+    columns = None if native is None else native.read_records(records)
+    if columns is not None:
+        return [_from_columns(columns)]
+    return raw_batches_in_python(records)
+
+
+def _from_columns(columns: Records) -> RawBatch:
+    stream = columns.stream_arn.rpartition("/")[2]
+    return raw_batch(columns, stream=stream, shard_id=columns.shard_id)
+
+
+def raw_batches_in_python(records: Sequence[Mapping[str, Any]]) -> list[RawBatch]:
+    """The same of the event's records, at least one, without the kernel.
+
+    Raises:
+        ValueError: they are not records of a Kinesis event.
+    """
     try:
         # An event's id is its shard and its sequence number, with a colon between.
         shards = [record["eventID"].partition(":")[0] for record in records]

@@ -65,8 +65,12 @@ class KinesisHandler:
         self._assembly: Assembly | None = None
         log.setLevel(settings.log.level)
 
-    def __call__(self, event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
+    def __call__(self, event: Mapping[str, Any] | bytes, context: Context) -> dict[str, list[dict[str, str]]]:
         """Write the event's records.
+
+        Args:
+            event: as the managed runtime has parsed it; or its JSON.
+            context: of the invocation.
 
         Raises:
             ValueError: it is not a Kinesis event.
@@ -115,7 +119,7 @@ class KinesisHandler:
 
 def _take(pipeline: Pipeline, raw: RawBatch, context: Context) -> Position | None:
     """Write the records step by step; the first one for which no time was left, None if there was for all."""
-    steps = -(-sum(map(len, raw.payloads)) // STEP_BYTES)
+    steps = -(-raw.payload_bytes // STEP_BYTES)
     size = -(-len(raw) // max(steps, 1))
     rest = None
     for start in range(0, len(raw), size):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iotstream.sources.kcl import protocol
-from iotstream.sources.kcl.protocol import Channel, LeaseLost, ProcessRecords
+from iotstream.sources.kcl.protocol import Channel, LeaseLost, to_raw_batch
 
 END = b'{"action":"leaseLost"}\n'
 
@@ -43,7 +43,7 @@ def line_of(data):
 
 def messages(channel):
     while (message := channel.receive()) is not None:
-        yield message.records[0].data if isinstance(message, ProcessRecords) else message
+        yield message if isinstance(message, LeaseLost) else to_raw_batch(message, "s", "0").payloads[0]
 
 
 @given(

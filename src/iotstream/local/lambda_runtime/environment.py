@@ -118,7 +118,7 @@ class Environment:
         self._api = RuntimeApi(self._answers.put)
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", launcher.__file__],
+            [*self._wrapper(), sys.executable, "-P", launcher.__file__],
             cwd=configuration.task_root,
             env=configuration.variables(self._api.port),
             stdin=subprocess.PIPE,
@@ -130,6 +130,11 @@ class Environment:
         self._reader.start()
         self._init_s: float | None = None
         self.usable = True
+
+    def _wrapper(self) -> list[str]:
+        """A script that starts the runtime, as https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html."""
+        script = self._configuration.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+        return [] if script is None else [script]
 
     @property
     def alive(self) -> bool:

@@ -20,6 +20,7 @@ from iotstream.sources.kcl.protocol import (
     DaemonGone,
     Initialize,
     LeaseLost,
+    ProcessColumns,
     ProcessRecords,
     ShardEnded,
     ShutdownRequested,
@@ -118,7 +119,7 @@ class Processor:
                 return Outcome.SHARD_ENDED
             case Initialize():
                 self._unless_claim_is_lost(lambda: self._initialize(action))
-            case ProcessRecords():
+            case ProcessRecords() | ProcessColumns():
                 self._unless_claim_is_lost(lambda: self._process(action))
             case ShutdownRequested():
                 self._unless_claim_is_lost(self._drain)
@@ -132,7 +133,7 @@ class Processor:
         log.info("reading on after %s, durable up to %s", action.read_after, self._pipeline.progress.done)
         self._report(status_of(self._shard_id, self._pipeline, None))
 
-    def _process(self, action: ProcessRecords) -> None:
+    def _process(self, action: ProcessRecords | ProcessColumns) -> None:
         pipeline = self._opened()
         raw = to_raw_batch(action, self._stream, self._shard_id)
         if len(raw):

@@ -10,14 +10,20 @@ so that the next checkpoint passes over what failed.
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import msgspec
 import pyarrow as pa
 
+from iotstream._native import native
 from iotstream.errors import StreamUnavailable
 from iotstream.position import Position
 from iotstream.records import RawBatch
+from iotstream.sources.columns import raw_batch
+
+if TYPE_CHECKING:
+    from iotstream_native import Records
 
 SHARD_END = "SHARD_END"
 """The checkpoint of a shard that is read to its end."""
@@ -84,6 +90,18 @@ class ProcessRecords(msgspec.Struct, rename="camel", tag_field="action", tag="pr
     millis_behind_latest: int | None = None
 
 
+@dataclass(frozen=True)
+class ProcessColumns:
+    """`ProcessRecords` as the compiled kernel reads it: the records as columns."""
+
+    records: Records
+
+    @property
+    def millis_behind_latest(self) -> int | None:
+        """How far behind the shard's tip reading is."""
+        return self.records.millis_behind_latest
+
+
 class LeaseLost(msgspec.Struct, tag_field="action", tag="leaseLost"):
     """The shard is no longer this process's; no checkpoint is taken any more."""
 
@@ -109,10 +127,12 @@ class Checkpoint(msgspec.Struct, rename="camel", tag_field="action", tag="checkp
     sub_sequence_number: int | None = None
 
 
-Action = Initialize | ProcessRecords | LeaseLost | ShardEnded | ShutdownRequested
+Action = Initialize | ProcessRecords | ProcessColumns | LeaseLost | ShardEnded | ShutdownRequested
 Message = Action | Checkpoint
 
-_decoder = msgspec.json.Decoder(Message)
+_decoder = msgspec.json.Decoder(
+    Initialize | ProcessRecords | LeaseLost | ShardEnded | ShutdownRequested | Checkpoint
+)
 
 
 def decode_message(line: bytes | memoryview) -> Message:
@@ -120,6 +140,18 @@ def decode_message(line: bytes | memoryview) -> Message:
 
     Raises:
         StreamUnavailable: it is none, so the daemon isn't of a version that is known.
+    """
+    columns = None if native is None else native.read_message(line)
+    if columns is not None:
+        return ProcessColumns(columns)
+    return decode_message_in_python(line)
+
+
+def decode_message_in_python(line: bytes | memoryview) -> Message:
+    """The same, without the kernel.
+
+    Raises:
+        StreamUnavailable: it is none.
     """
     try:
         message: Message = _decoder.decode(line)
@@ -132,7 +164,7 @@ def decode_message(line: bytes | memoryview) -> Message:
     return message
 
 
-def to_raw_batch(message: ProcessRecords, stream: str, shard_id: str) -> RawBatch:
+def to_raw_batch(message: ProcessRecords | ProcessColumns, stream: str, shard_id: str) -> RawBatch:
     """The records as columns.
 
     Args:
@@ -140,6 +172,8 @@ def to_raw_batch(message: ProcessRecords, stream: str, shard_id: str) -> RawBatc
         stream: the stream's name.
         shard_id: the shard.
     """
+    if isinstance(message, ProcessColumns):
+        return raw_batch(message.records, stream=stream, shard_id=shard_id, deaggregated=True)
     records = message.records
     subs = [one.sub_sequence_number or 0 for one in records]
     return RawBatch(
@@ -231,7 +265,8 @@ class Channel:
         Raises:
             DaemonGone: there is nobody to hear it.
         """
-        self._send({"action": "status", "responseFor": type(action).__struct_config__.tag})
+        kind = ProcessRecords if isinstance(action, ProcessColumns) else type(action)
+        self._send({"action": "status", "responseFor": kind.__struct_config__.tag})
 
     def checkpoint(self, position: Position | None) -> str | None:
         """Ask for a checkpoint.
