@@ -72,3 +72,49 @@ impl Buffer {
         if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
     }
 }
+
+/// The bytes of a Python object with the buffer protocol, whatever it says that they mean.
+///
+/// `PyBuffer` would insist on a format, and Arrow's buffers say that they are of signed bytes.
+pub struct Bytes {
+    view: Box<ffi::Py_buffer>,
+}
+
+impl Bytes {
+    pub fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut view = Box::new(ffi::Py_buffer::new());
+        // SAFETY: the object is alive, `view` is memory for a view; Python fills it, or says that it did not.
+        let status = unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *view, ffi::PyBUF_SIMPLE) };
+        if status == 0 { Ok(Self { view }) } else { Err(PyErr::fetch(object.py())) }
+    }
+
+    /// The bytes. They stay where they are as long as the view lives: the object cannot be resized meanwhile.
+    /// Nobody may write to them meanwhile: the callers' contract, as with `hashlib` and its like.
+    pub fn as_slice(&self) -> &[u8] {
+        if self.view.len == 0 {
+            return &[];
+        }
+        // SAFETY: a simple view is `len` bytes in a row, and held until `self` is dropped.
+        unsafe { std::slice::from_raw_parts(self.view.buf.cast::<u8>(), self.view.len as usize) }
+    }
+}
+
+// SAFETY: the view is only read, and released with the GIL held.
+unsafe impl Send for Bytes {}
+// SAFETY: as above.
+unsafe impl Sync for Bytes {}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        // SAFETY: the view was filled by `PyObject_GetBuffer`, and is released once.
+        Python::attach(|_| unsafe { ffi::PyBuffer_Release(&raw mut *self.view) });
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Bytes {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Self::of(&object)
+    }
+}

@@ -47,6 +47,15 @@ def mark(value):
     return (type(value), value + 0.0) if isinstance(value, float) else (type(value), value)
 
 
+@pytest.mark.skipif(module.native is None, reason="the compiled kernel is not built (scripts/build-kernel)")
+@given(tables(), st.integers(0, 3), st.integers(1, 400))
+def test_the_kernel_mixes_as_python_does(table, start, times):
+    numbers = {name: module._numbers(name, table[name]) for name in table.column_names}
+    whole = pa.concat_tables([pa.table(numbers)] * times).combine_chunks()
+    for batch in whole.slice(start).to_batches():
+        assert module._mixed(batch) == module._mixed_in_python(batch) % 2**64
+
+
 @given(tables(), st.data())
 def test_order_of_rows_and_columns_and_cuts_do_not_matter(table, data):
     expected = row_hash(table)
