@@ -27,7 +27,7 @@ LAYERS = [
     {"assembly"},
     {"audit", "backfill"},
     {"sources"},
-    {"catalog", "lake", "timestream_query", "simulate", "report"},
+    {"catalog", "cost", "lake", "timestream_query", "simulate", "report"},
     {"local"},
     {"demo"},
     {"cli"},

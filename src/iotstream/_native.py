@@ -1,7 +1,7 @@
 """The compiled kernel, where it is installed: the distribution `iotstream-native`.
 
-Everything works without it, by pure Python, several times slower. `IOTSTREAM_KERNEL=off` leaves it unused, and
-so is one of another version.
+Everything works without it, by pure Python, several times slower. `IOTSTREAM_KERNEL=off` leaves it unused,
+and one of another version is not used either.
 """
 
 from __future__ import annotations

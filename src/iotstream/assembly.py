@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from iotstream.batch import BatchLimits
+from iotstream.decode import decoder
 from iotstream.pipeline import Pipeline
 from iotstream.schema import Schema
 from iotstream.settings import Settings
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from iotstream.journal.base import Journal
     from iotstream.recovery import Opener
     from iotstream.sinks.objects import Store
+
+log = logging.getLogger("iotstream")
 
 
 class Assembly:
@@ -46,6 +50,7 @@ class Assembly:
         from iotstream.sinks.objects import open_store  # noqa: PLC0415
 
         settings.require("lake.uri")
+        log.info("decoding by %s", decoder())
         self._settings = settings
         self._deadline = max_deadline_s
         self._backoff = settings.retry.backoff(max_deadline_s)

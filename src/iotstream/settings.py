@@ -20,6 +20,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
 
+from iotstream._native import SWITCH
 from iotstream._settings_base import (
     ANY,
     APPLICATION,
@@ -422,7 +423,7 @@ def _refuse_unknown_sections(table: Mapping[str, Any]) -> None:
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     known = {variable(kind.section, key.name) for kind in SECTIONS for key in fields(kind)}  # type: ignore[arg-type]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE:
+        if name.startswith(PREFIX) and name not in {*known, CONFIG_VARIABLE, SWITCH}:
             near = difflib.get_close_matches(name, known, 3, 0.75)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(known))}"
             raise ConfigurationError(f"variable {name}: no such setting; {hint}")
@@ -461,7 +462,8 @@ def settings_reference() -> str:
         f"One TOML file, whose path is in `{CONFIG_VARIABLE}`; every key can be overridden by its variable.",
         "Relative paths in the file are relative to the file. AWS endpoints, region and credentials are the",
         "SDK's own variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, …). A wrong or unknown key or variable is",
-        "refused at start. This page is written by `python -m iotstream.settings`.",
+        f"refused at start. `{SWITCH}=off` leaves the compiled kernel unused, and decodes by pure Python.",
+        "This page is written by `python -m iotstream.settings`.",
     ]
     for kind in SECTIONS:
         lines += ["", f"## [{kind.section}]", "", (kind.__doc__ or "").split("\n")[0], ""]

@@ -20,7 +20,13 @@ def version(
 
     For example: `iotstream version --json | jq -r .iotstream`
     """
-    found = {"iotstream": version_of("iotstream"), "python": platform.python_version()}
+    from iotstream.decode import decoder
+
+    found = {
+        "iotstream": version_of("iotstream"),
+        "decoder": decoder(),
+        "python": platform.python_version(),
+    }
     found |= {name: installed for name in _SHOWN if (installed := _installed(name))}
     if as_json:
         typer.echo(json.dumps(found))
