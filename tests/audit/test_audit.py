@@ -84,7 +84,9 @@ def test_the_lake_of_the_test_has_everything_that_can_go_wrong(lake):
 def test_the_report_as_json(lake):
     lake.manifest_paths()[1].unlink()
     facts = json.loads(json.dumps(lake.audit().to_dict()))
-    assert set(facts) == {"ok", "proved", "deep", "stream", "findings", "notes", "shards", "totals"}
+    assert set(facts) == {
+        "ok", "proved", "deep", "stream", "findings", "notes", "shards", "totals", "oldest_intent_time",
+    }  # fmt: skip
     assert (facts["ok"], facts["proved"]) == (False, False)
     assert {"code", "stream", "shard", "key", "message", "remedy"} == set(facts["findings"][0])
     assert facts["findings"][0]["code"] == "broken_chain"
@@ -668,6 +670,7 @@ def test_a_span_is_being_written(lake):
     assert report.ok
     assert report.proved
     assert notes(report) == ["in_progress"]
+    assert report.oldest_intent_ms == draft.intended_ms
     # Without the journal nobody can tell.
     assert codes(lake.audit(journal=None)) == ["letters_without_span", "object_without_span"]
 

@@ -83,6 +83,8 @@ class Report:
         notes: what is worth knowing.
         shards: each.
         totals: sums.
+        oldest_intent_ms: when the oldest span that is being written was intended, ms since the epoch; None:
+            none is being written.
         deep, stream: what was asked.
     """
 
@@ -90,6 +92,7 @@ class Report:
     notes: list[Finding] = field(default_factory=list)
     shards: list[ShardReport] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
+    oldest_intent_ms: int | None = None
     deep: bool = False
     stream: bool = False
 
@@ -118,6 +121,7 @@ class Report:
             "notes": [one.to_dict() for one in self.notes],
             "shards": [one.to_dict() for one in self.shards],
             "totals": asdict(self.totals),
+            "oldest_intent_time": iso(self.oldest_intent_ms),
         }
 
 

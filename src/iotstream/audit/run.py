@@ -109,6 +109,7 @@ class _Run:
         self._inventory = Inventory()
         self._replays: set[str] = set()
         self._totals = Totals()
+        self._oldest_intent_ms: int | None = None
         self._found: dict[tuple[str, ...], Finding] = {}
 
     def shards(self, *, deep: bool, stream: bool) -> None:
@@ -190,6 +191,7 @@ class _Run:
             notes=[one for one in found if one.code in NOTES],
             shards=[_shard_report(chain) for chain in self._chains],
             totals=self._totals,
+            oldest_intent_ms=self._oldest_intent_ms,
             deep=deep,
             stream=stream,
         )
@@ -255,6 +257,9 @@ class _Run:
         return (stream.arn, stream.created_ms) == (key.stream_arn, key.stream_created_ms)
 
     def _state(self, key: ShardKey, state: ShardState, end: Position | None) -> Iterator[Finding]:
+        intent = journaled.intent_of(state)
+        if intent is not None:
+            self._oldest_intent_ms = min(self._oldest_intent_ms or intent.intended_ms, intent.intended_ms)
         yield from journaled.check_intent(key, state, self._now_ms())
         for finding in journaled.check_committed(key, state, end):
             # Spans may have been written since the manifests were listed.
