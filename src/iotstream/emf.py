@@ -57,7 +57,8 @@ def metrics_of(stats: Stats) -> list[Metric]:
     """What a pipeline did, as metrics.
 
     `Rejects` is the total; `Rejects.<reason>`, `Refused.<sink>` and `Deferred.<sink>` stand for what
-    occurred; `Skipped` counts records that were durable already, `Gaps` pages;
+    occurred; `Skipped` counts records that were durable already, `Gaps` pages, `ClaimsLost` spans
+    that another worker's claim forestalled;
     `Duration.<stage>` is in milliseconds.
     """
     metrics = [
@@ -68,6 +69,7 @@ def metrics_of(stats: Stats) -> list[Metric]:
         Metric("Spans", "Count", stats.spans),
         Metric("Skipped", "Count", stats.skipped),
         Metric("Gaps", "Count", stats.gaps),
+        Metric("ClaimsLost", "Count", stats.claims_lost),
     ]
     metrics += [Metric(f"Deferred.{sink}", "Count", n) for sink, n in sorted(stats.deferred.items()) if n]
     metrics += [Metric(f"Rejects.{one}", "Count", stats.rejects[one]) for one in Reason if stats.rejects[one]]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from iotstream.batch import Batch, Batcher, BatchLimits, DeadLetter, Origin
 from iotstream.decode import decode
 from iotstream.decoded import Decoded
-from iotstream.errors import SinkUnavailable
+from iotstream.errors import ClaimLost, SinkUnavailable
 from iotstream.manifest import Gap
 from iotstream.position import Position
 from iotstream.records import RawBatch
@@ -51,6 +51,7 @@ class Stats:
         records, rows, payload_bytes, spans: totals; a KPL aggregate's user records count one by one.
         skipped: records that were durable already.
         gaps: how often records may be missing.
+        claims_lost: how often another worker had the shard when a span was to be written.
         last_span_rows: rows of the span that was closed last.
         flush_seconds: how long closing it took.
         rejects: the decoder's, by reason.
@@ -66,6 +67,7 @@ class Stats:
     spans: int = 0
     skipped: int = 0
     gaps: int = 0
+    claims_lost: int = 0
     last_span_rows: int = 0
     flush_seconds: float = 0.0
     deferred: Counter[str] = field(default_factory=Counter)
@@ -266,7 +268,11 @@ class Pipeline:
         opened = self._clock()
         for sink in self._lake:
             began = self._clock()
-            sink.write(span)
+            try:
+                sink.write(span)
+            except ClaimLost:
+                self.stats.claims_lost += 1
+                raise
             self.stats.seconds[sink.name] += self._clock() - began
         self._failed = None
         self._done = span.span.last

@@ -160,6 +160,7 @@ def test_metrics_over_http(serve):
             flush_seconds=0.25,
             deferred=4,
             gaps=5,
+            claims_lost=7,
             skipped=6,
         )
     )
@@ -172,6 +173,7 @@ def test_metrics_over_http(serve):
         ("iotstream_payload_bytes_total",): 1000,
         ("iotstream_spans_total",): 2,
         ("iotstream_gaps_total",): 5,
+        ("iotstream_claims_lost_total",): 7,
         ("iotstream_deferred_total",): 4,
         ("iotstream_skipped_total",): 6,
         ("iotstream_rejects_total", "not_json"): 2,

@@ -39,6 +39,7 @@ class ShardStatus(msgspec.Struct, kw_only=True):
         flush_seconds: how long closing the last span took.
         deferred: spans whose rows a hot sink has not got.
         gaps: places where records were gone before they were read.
+        claims_lost: spans that were not written, since another worker had claimed the shard.
         skipped: records that were durable already.
         updated: when this was so, seconds since the epoch.
     """
@@ -57,6 +58,7 @@ class ShardStatus(msgspec.Struct, kw_only=True):
     flush_seconds: float = 0.0
     deferred: int = 0
     gaps: int = 0
+    claims_lost: int = 0
     skipped: int = 0
     updated: float
 
@@ -85,6 +87,7 @@ def status_of(shard_id: str, pipeline: Pipeline, behind_ms: int | None) -> Shard
         flush_seconds=stats.flush_seconds,
         deferred=stats.deferred.total(),
         gaps=stats.gaps,
+        claims_lost=stats.claims_lost,
         skipped=stats.skipped,
         updated=time.time(),
     )
@@ -265,6 +268,7 @@ class _Collector:
             ("payload_bytes", "Bytes of the records read.", total.payload_bytes),
             ("spans", "Spans closed.", total.spans),
             ("gaps", "Places where records were gone before they were read.", total.gaps),
+            ("claims_lost", "Spans that another worker's claim forestalled.", total.claims_lost),
             ("skipped", "Records that were durable already.", total.skipped),
             ("deferred", "Spans whose rows a hot sink has not got.", total.deferred),
         ):
@@ -328,7 +332,7 @@ def _handler(answer: Callable[[str], tuple[int, str, bytes]]) -> type[BaseHTTPRe
     return Handler
 
 
-_COUNTS = ("records", "rows", "payload_bytes", "spans", "deferred", "gaps", "skipped")
+_COUNTS = ("records", "rows", "payload_bytes", "spans", "deferred", "gaps", "claims_lost", "skipped")
 _COUNTS_BY_NAME = ("rejects", "refused", "seconds")
 
 
@@ -356,6 +360,7 @@ def _stats(counts: ShardStatus) -> Stats:
         spans=counts.spans,
         skipped=counts.skipped,
         gaps=counts.gaps,
+        claims_lost=counts.claims_lost,
         rejects=Counter(counts.rejects),
         refused=Counter(counts.refused),
         seconds=defaultdict(float, counts.seconds),

@@ -267,6 +267,7 @@ def test_a_lost_claim_writes_nothing_more_and_waits_for_the_lease_to_be_lost():
     assert stand.run() is Outcome.LEASE_LOST
     assert [one for one in daemon.history if isinstance(one, Position)] == []
     assert daemon.history[-2:] == ["ShutdownRequested", "LeaseLost"]
+    assert stand.reports[-1].claims_lost == 1
 
 
 def test_a_lost_lease_that_shows_at_a_checkpoint_is_the_same():

@@ -202,6 +202,8 @@ class Processor:
         """
         log.warning("standing down: %s", error)
         self._lost, self._lost_at = error, self._clock()
+        if self._pipeline is not None:
+            self._report(status_of(self._shard_id, self._pipeline, None))
         self._pipeline = None
 
     def _opened(self) -> Pipeline:
