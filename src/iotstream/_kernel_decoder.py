@@ -150,11 +150,11 @@ class _Work:
             strict=True,
         ):
             payload = self._payloads[record] if own is None else own
-            outcome = (
-                self._record(payload, record)[0]
-                if own is None
-                else read_item(own, self._schema, self._arrival(record), own)
-            )
+            # Where the text is broken the detail counts characters from the record's beginning.
+            if own is None or code == Reason.NOT_JSON:
+                outcome = self._record(self._payloads[record], record)[number]
+            else:
+                outcome = read_item(own, self._schema, self._arrival(record), own)
             detail = outcome.fault.detail if isinstance(outcome, Bad) else ""
             name = "" if index < 0 else self._schema.fields[index].name
             yield Reject(record + offset, number, _REASONS[code], name, detail, payload)
