@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import native_ways
 from iotstream import row_hash as module
 from iotstream.row_hash import add, row_hash
 from iotstream.schema import TIMESTAMP
@@ -47,7 +48,7 @@ def mark(value):
     return (type(value), value + 0.0) if isinstance(value, float) else (type(value), value)
 
 
-@pytest.mark.skipif(module.native is None, reason="the compiled kernel is not built (scripts/build-kernel)")
+@pytest.mark.skipif(not native_ways.is_there(), reason=native_ways.MISSING)
 @given(tables(), st.integers(0, 3), st.integers(1, 400))
 def test_the_kernel_mixes_as_python_does(table, start, times):
     numbers = {name: module._numbers(name, table[name]) for name in table.column_names}

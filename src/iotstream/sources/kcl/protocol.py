@@ -187,6 +187,12 @@ def to_raw_batch(message: ProcessRecords | ProcessColumns, stream: str, shard_id
     )
 
 
+def _name(message: Message) -> object:
+    """What the protocol calls it."""
+    kind = ProcessRecords if isinstance(message, ProcessColumns) else type(message)
+    return kind.__struct_config__.tag
+
+
 class Source(Protocol):
     """A pipe, or what is read like one: `io.FileIO`, `io.BytesIO`."""
 
@@ -265,8 +271,7 @@ class Channel:
         Raises:
             DaemonGone: there is nobody to hear it.
         """
-        kind = ProcessRecords if isinstance(action, ProcessColumns) else type(action)
-        self._send({"action": "status", "responseFor": kind.__struct_config__.tag})
+        self._send({"action": "status", "responseFor": _name(action)})
 
     def checkpoint(self, position: Position | None) -> str | None:
         """Ask for a checkpoint.
@@ -287,7 +292,7 @@ class Channel:
         if answer is None:
             raise DaemonGone("KCL's daemon ended before it answered a checkpoint")
         if not isinstance(answer, Checkpoint):
-            raise StreamUnavailable(f"KCL's daemon answered a checkpoint with {type(answer).__name__}")
+            raise StreamUnavailable(f"KCL's daemon answered a checkpoint with {_name(answer)}")
         return answer.error
 
     def _send(self, message: dict[str, object]) -> None:
