@@ -179,6 +179,19 @@ def test_a_broker_that_stays_away_is_reported(pki: Pki) -> None:
     assert all("refused" in (device.error or "") for device in result.devices.values())
 
 
+def test_an_endless_run_ends_when_every_device_has_given_up(pki: Pki) -> None:
+    gone = start_broker(pki.directory)
+    credentials = {name: pki.client(name) for name in DEVICES}
+    backoff = Backoff(base_s=0.01, cap_s=0.02, deadline_s=0.2)
+    settings = connection(gone, pki, credentials=credentials, backoff=backoff)
+    gone.stop()
+    endless = readings(Fleet(devices=DEVICES, start=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), rate=20))
+    result = asyncio.run(publish(endless, settings))
+    assert set(result.devices) == set(DEVICES)
+    assert all(device.error for device in result.devices.values())
+    assert not result.complete
+
+
 def test_a_stop_finishes_what_is_in_flight_and_sends_no_more(broker: ServiceProcess, pki: Pki) -> None:
     endless = (message for number in itertools.count() for message in messages(100, seed=number))
 

@@ -86,7 +86,8 @@ async def publish(
     """Publish messages, each on its device's own connection (QoS 1).
 
     A device's messages go out in order; after a lost connection those without acknowledgement are sent
-    again (so the broker may get them twice). A device whose queue is full holds up the run.
+    again (so the broker may get them twice). A device whose queue is full holds up the run. Once every device
+    that has a certificate has given up, no further message is taken.
 
     Args:
         messages: in the order in which they are due. Taken as they are needed.
@@ -139,6 +140,8 @@ class _Run:
                 device = self._device(message)
                 if not device.offer(message):
                     await _first(device.put(message), stopped)
+                if self._all_gave_up():
+                    return
         finally:
             stopped.cancel()
 
@@ -189,6 +192,10 @@ class _Run:
         }
         published = sum(result.published for result in results.values())
         return PublishResult(devices=results, unsent=self._offered - published)
+
+    def _all_gave_up(self) -> bool:
+        devices = self._devices.values()
+        return len(devices) == len(self._connection.credentials) and all(one.error for one in devices)
 
     def _device(self, message: Message) -> DevicePublisher:
         if len(message.payload) > MAX_PAYLOAD_BYTES:
