@@ -36,7 +36,7 @@ def test_every_dependency_of_the_package_is_declared_and_used():
     # boto3 brings botocore, moto brings werkzeug; of amazon_kclpy only the jars are used. The kernel is a
     # distribution of its own (native/), which nothing requires.
     used = imported("src") - {"botocore", "werkzeug", "iotstream_native"} | {"amazon_kclpy"}
-    assert used == declared("aws", "cli", "local", "kcl", "direct")
+    assert used == declared("aws", "cli", "simulate", "local", "kcl", "direct")
 
 
 def test_the_handlers_need_no_more_than_the_lambdas_artefact_holds():
@@ -44,4 +44,4 @@ def test_the_handlers_need_no_more_than_the_lambdas_artefact_holds():
     code = f"import sys; sys.path.insert(0, 'handlers'); import {modules}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    assert loaded & (declared("local", "dev", "athena", "kcl", "direct") - declared("aws")) == set()
+    assert loaded & (declared("simulate", "local", "dev", "athena", "kcl", "direct") - declared("aws")) == set()

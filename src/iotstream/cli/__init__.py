@@ -17,6 +17,8 @@ _EXTRAS = {
     "amazon_kclpy": "kcl",
     "aiobotocore": "direct",
     "prometheus_client": "kcl",
+    "aiomqtt": "simulate",
+    "paho": "simulate",
 }
 _ANY_OTHER = "local"
 
