@@ -31,6 +31,7 @@ COMMANDS = [
     ["schema", "glue"],
     ["schema", "docs"],
     ["version"],
+    ["cost"],
 ]
 RUN = "from iotstream.cli import main; main()"
 

@@ -7,6 +7,7 @@ import typer
 from iotstream.cli.audit import audit
 from iotstream.cli.backfill import backfill
 from iotstream.cli.consume import consume
+from iotstream.cli.cost import cost
 from iotstream.cli.demo import demo
 from iotstream.cli.local import local
 from iotstream.cli.query import query
@@ -30,5 +31,6 @@ app.command()(consume)
 app.command()(query)
 app.command()(audit)
 app.command()(backfill)
+app.command()(cost)
 app.add_typer(schema, name="schema")
 app.command()(version)
