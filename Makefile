@@ -16,7 +16,7 @@ help: ## Print this help
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ARGS="…" is passed on by demo, local, test and bench; PYTHON=… chooses the interpreter for setup.'
+	@echo '  ARGS="…" is passed on by demo, local, test, bench, package, fuzz and chaos; PYTHON=… chooses the interpreter for setup.'
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Create .venv with everything as locked (quick when it is there)
@@ -59,6 +59,14 @@ lint: setup ## ruff (rules and format) and mypy
 bench: setup ## Benchmarks side by side with the alternatives
 	@$(BIN)/pytest benchmarks -q -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
 	  --benchmark-columns=min,median,rounds $(ARGS)
+
+.PHONY: package
+package: setup ## Wheels, and Lambda zips for arm64 and x86_64, in dist/
+	@$(BIN)/python scripts/package.py $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Compare the decoders on mutated payloads (ARGS="--seconds 600")
+	@$(BIN)/python scripts/fuzz_decode.py $(ARGS)
 
 .PHONY: chaos
 chaos: setup ## Kill consumers hundreds of times and count every item (up to 90 minutes; goes on where it was)
