@@ -1,0 +1,1 @@
+"""What `scripts/package.py` is made of: wheels, the Lambda's zips, and how they are tried."""
