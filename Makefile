@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 UV_VERSION := $(shell awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' uv.lock)
 # Given on, for example: make test ARGS="tests/test_settings.py -x", make demo ARGS="--devices 50 --seed 7"
 ARGS ?=
+# Tests run in so many processes, a file's tests in one: many of them wait for others' programs.
+WORKERS ?= 3
 
 .PHONY: help
 help: ## Print this help
@@ -47,7 +49,7 @@ local: setup ## Run the local stack in the foreground; its variables go to .loca
 
 .PHONY: test
 test: lint ## Lint, types and all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: setup ## ruff (rules and format) and mypy
