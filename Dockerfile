@@ -30,6 +30,9 @@ COPY handlers handlers
 COPY src src
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-editable --extra kcl
+# The compiled kernel, a wheel for each platform: make package.
+COPY dist/iotstream_native-*.whl dist/
+RUN uv pip install --python /opt/iotstream/bin/python --no-index --find-links dist iotstream-native
 
 FROM ${PYTHON_IMAGE}
 COPY --from=java /opt/java/runtime /opt/java/runtime

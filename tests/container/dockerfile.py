@@ -83,8 +83,9 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 def context(directory: Path) -> list[str]:
     """The files that a build may copy, relative to the directory."""
-    ignored = Ignored((directory / ".dockerignore").read_text())
-    tops = [one for one in directory.iterdir() if one.name not in ignored]
+    text = (directory / ".dockerignore").read_text()
+    ignored, within = Ignored(text), set(re.findall(r"^!([^/\n]+)/", text, re.MULTILINE))
+    tops = [one for one in directory.iterdir() if one.name not in ignored or one.name in within]
     files = [file for top in tops for file in (top.rglob("*") if top.is_dir() else [top]) if file.is_file()]
     names = [file.relative_to(directory).as_posix() for file in files]
     return sorted(name for name in names if name not in ignored)

@@ -6,6 +6,7 @@ done word for word; an instruction that isn't known here is refused.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import shutil
@@ -58,16 +59,16 @@ class Builder:
     """
 
     def __init__(self, project: Path, directory: Path) -> None:
-        self._project = project
         self._directory = directory
-        self._context = context(project)
+        self._context = {name: project / name for name in context(project)} | _kernel(project)
+        self._dockerfile = project / "Dockerfile"
         self._stages: dict[str, Image] = {}
         self._arguments: dict[str, str] = {}
 
     def build(self) -> Image:
         """The image of the last stage."""
         stage = ""
-        for one in parse((self._project / "Dockerfile").read_text()):
+        for one in parse(self._dockerfile.read_text()):
             if one.name == "ARG":
                 assert not self._stages, "ARG in a stage: not done here"
                 self._arguments.update(one.pairs())
@@ -144,7 +145,7 @@ class Builder:
         into = target.endswith("/")
         assert into or len(sources) == 1, f"COPY {one.text}: the target must end in /"
         stage = one.flag("from")
-        for source in sources:
+        for source in self._expanded(sources, stage):
             destination = to / Path(source).name if into else to
             destination.parent.mkdir(parents=True, exist_ok=True)
             if stage is None:
@@ -161,7 +162,23 @@ class Builder:
         for name in found:
             file = destination / name[len(source) + 1 :] if name != source else destination
             file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(self._project / name, file)
+            shutil.copy2(self._context[name], file)
+
+    def _expanded(self, sources: list[str], stage: str | None) -> list[str]:
+        """File names where there are patterns of names in the build's context."""
+        if stage is not None or not any("*" in source for source in sources):
+            return sources
+        found = [fnmatch.filter(self._context, source) for source in sources]
+        assert all(found), f"COPY {sources}: not in the build's context"
+        return [name for names in found for name in names]
+
+
+def _kernel(project: Path) -> dict[str, Path]:
+    """The wheel that `make setup` has built, where `make package` would put those for all platforms."""
+    wheels = sorted((project / "native/target/wheels").glob("*.whl"))
+    if not wheels:
+        needs.missing("the compiled kernel is not built (scripts/build-kernel)")
+    return {f"dist/{one.name}": one for one in wheels}
 
 
 def _uv(root: Path, _tag: str) -> Image:

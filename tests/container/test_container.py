@@ -177,8 +177,9 @@ def test_all_that_is_installed_has_wheels_for_amd64_and_arm64(image: Image):
     python = packages.parent.name.replace("python", "cp").replace(".", "")
     locked = {one["name"]: one for one in tomllib.loads((PROJECT / "uv.lock").read_text())["package"]}
     names = {normal(path.name.partition("-")[0]) for path in packages.glob("*.dist-info")}
-    assert {"amazon-kclpy", "obstore", "orjson", "prometheus-client", "pyarrow"} <= names
-    for name in names - {"amazon-kclpy", "iotstream"}:  # built here, of Python alone
+    assert {"amazon-kclpy", "iotstream-native", "obstore", "orjson", "prometheus-client", "pyarrow"} <= names
+    # Built here: of Python alone, and by make package for both.
+    for name in names - {"amazon-kclpy", "iotstream", "iotstream-native"}:
         urls = [wheel["url"] for wheel in locked[name]["wheels"]]
         for machine in ("x86_64", "aarch64"):
             fits = rf"(-py3|\.py3)-none-any\.whl|-({python}|cp3\d+-abi3)-?.*manylinux.*_{machine}\.whl"
