@@ -249,7 +249,7 @@ variable "publish_interval_seconds" {
 variable "simulator_package" {
   description = "What the devices install: a requirement for pip, or s3://… of a wheel in the artefacts bucket."
   type        = string
-  default     = "iotstream[local]==0.1.0"
+  default     = "iotstream[simulate]==0.1.0"
   nullable    = false
 }
 
