@@ -73,7 +73,7 @@ class KernelDecoder:
             rejects=rejects,
             record=shifted(places.record, offset),
             item=places.item,
-            extra_fields=extra_fields(payloads, self._schema),
+            extra_fields=extra_fields(payloads, self._schema, offset),
         )
 
     @cached_property
@@ -141,6 +141,7 @@ class _Work:
     def _rejects(self, offset: int) -> Iterator[Reject]:
         """The kernel's, each with the detail that the reference gives."""
         chunk = self._chunk
+        last, found = -1, []
         for record, number, code, index, own in zip(
             chunk.reject_record,
             chunk.reject_item,
@@ -152,7 +153,9 @@ class _Work:
             payload = self._payloads[record] if own is None else own
             # Where the text is broken the detail counts characters from the record's beginning.
             if own is None or code == Reason.NOT_JSON:
-                outcome = self._record(self._payloads[record], record)[number]
+                if record != last:
+                    last, found = record, self._record(self._payloads[record], record)
+                outcome = found[number]
             else:
                 outcome = read_item(own, self._schema, self._arrival(record), own)
             detail = outcome.fault.detail if isinstance(outcome, Bad) else ""

@@ -114,11 +114,17 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def extra_fields(payloads: Sequence[bytes], schema: Schema) -> Counter[str]:
-    """Names that the schema does not know, in one record of a hundred."""
+def extra_fields(payloads: Sequence[bytes], schema: Schema, offset: int) -> Counter[str]:
+    """Names that the schema does not know, in one record of a hundred.
+
+    Args:
+        payloads: a chunk.
+        schema: the telemetry.
+        offset: the index of the chunk's first record among all: of many small chunks not each has one.
+    """
     counts: Counter[str] = Counter()
     known, holds_no_other = _known(schema), _holds_no_other(schema)
-    for payload in payloads[::SAMPLE_EVERY]:
+    for payload in payloads[-offset % SAMPLE_EVERY :: SAMPLE_EVERY]:
         if holds_no_other(payload):
             continue
         text = text_of(payload, schema)

@@ -285,7 +285,7 @@ class PythonDecoder:
             rejects=Rejects(rejects),
             record=shifted(places.record, offset),
             item=places.item,
-            extra_fields=extra_fields(work.payloads, self._schema),
+            extra_fields=extra_fields(work.payloads, self._schema, offset),
         )
 
 

@@ -18,7 +18,7 @@ from iotstream._kernel_decoder import KernelDecoder
 from iotstream._native import native
 from iotstream._python_decoder import CHUNK_BYTES, CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
-from iotstream.records import RawBatch, size
+from iotstream.records import RawBatch, about_size
 from iotstream.rejects import Rejects
 from iotstream.schema import Schema
 from iotstream.unpack import deaggregate, may_hold_aggregates, split_aggregates
@@ -63,8 +63,7 @@ def _decoder(schema: Schema) -> PythonDecoder | KernelDecoder:
 
 
 def _decode_records(payloads: Sequence[bytes], schema: Schema, arrival_ms: pa.Int64Array | None) -> Decoded:
-    fit = len(payloads) * CHUNK_BYTES // max(size(payloads), 1)
-    step = min(max(fit, 1), CHUNK_RECORDS)
+    step = min(max(len(payloads) * CHUNK_BYTES // max(about_size(payloads), 1), 1), CHUNK_RECORDS)
     parts = [
         _decoder(schema).decode(
             payloads[start : start + step],

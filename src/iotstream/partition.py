@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,11 +40,11 @@ def split(data: pa.Table, time_column: str) -> Iterator[Partition]:
     if not data.num_rows:
         return
     hours = _hours(data[time_column])
-    runs = _runs(hours)
-    if any(later.hour <= earlier.hour for earlier, later in itertools.pairwise(runs)):
+    if len(hours) > 1 and pc.min(pc.pairwise_diff(hours)).as_py() < 0:
         order = pc.sort_indices(hours)  # it is stable
-        data, runs = data.take(order), _runs(hours.take(order))
-    for run in runs:
+        # Of columns in one piece it takes a third of the time.
+        data, hours = data.combine_chunks().take(order), hours.take(order)
+    for run in _runs(hours):
         yield Partition(partition_path(run.hour), data.slice(run.start, run.length))
 
 
@@ -67,6 +66,9 @@ class _Run(NamedTuple):
 
 
 def _hours(times: pa.ChunkedArray) -> pa.Int64Array:
+    ms = times.combine_chunks().cast(pa.int64())
+    if pc.min(ms).as_py() >= 0:
+        return pc.divide(ms, HOUR_MS)
     # Flooring, which integer division does not do before 1970; without the zone, which is UTC anyway, it
     # takes a twentieth of the time.
     floored = pc.floor_temporal(times.combine_chunks().cast(pa.timestamp("ms")), unit="hour")

@@ -64,6 +64,18 @@ def size(values: Sequence[bytes]) -> int:
     return values.total if isinstance(values, Column) else sum(map(len, values))
 
 
+SIZED = 64
+"""Of a list so many values are looked at, to tell about how large all are."""
+
+
+def about_size(values: Sequence[bytes]) -> int:
+    """About how many bytes all of them are: to look at each would cost a tenth of decoding it."""
+    if isinstance(values, Column) or len(values) <= SIZED:
+        return size(values)
+    some = values[:: len(values) // SIZED]
+    return size(some) * len(values) // len(some)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawBatch:
     """Records of one shard, in the order of the shard.

@@ -64,6 +64,7 @@ def add(hashes: list[str]) -> str:
 
 def _mixed(batch: pa.RecordBatch) -> int:
     """The sum of the rows' hashes modulo 2^64, by the compiled kernel."""
+    assert native is not None
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         validity, values = column.buffers()

@@ -68,7 +68,7 @@ def test_fields_outside_the_schema_are_those_of_each_item(name):
         for item in outcomes._values(outcomes.text_of(payload, schema)):
             if isinstance(item, dict):
                 expected.update(outcomes._unknown(item, (), outcomes._known(schema)))
-        assert outcomes.extra_fields([payload], schema) == expected
+        assert outcomes.extra_fields([payload], schema, 0) == expected
         plain += outcomes._holds_no_other(schema)(payload)
     assert plain > 50
 
