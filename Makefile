@@ -16,7 +16,7 @@ WORKERS ?= 3
 help: ## Print this help
 	@echo 'iotstream: from devices to SQL. Targets:'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ARGS="…" is passed on by demo, local, test, bench, package, fuzz and chaos; PYTHON=… chooses the interpreter for setup.'
 
@@ -57,10 +57,20 @@ lint: setup ## ruff (rules and format) and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
+BENCH := $(BIN)/pytest benchmarks -q -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
+  --benchmark-quiet --benchmark-timer=time.process_time
+
 .PHONY: bench
-bench: setup ## Benchmarks side by side with the alternatives
-	@$(BIN)/pytest benchmarks -q -o python_files='bench_*.py' -o addopts='-p no:cacheprovider' \
-	  --benchmark-columns=min,median,rounds $(ARGS)
+bench: setup ## Benchmarks side by side with the alternatives (ARGS="--report docs/benchmarks" writes the page)
+	@$(BENCH) $(ARGS)
+
+.PHONY: bench-save
+bench-save: setup ## The same, and keep the figures in .benchmarks/
+	@$(BENCH) --benchmark-autosave $(ARGS)
+
+.PHONY: bench-compare
+bench-compare: setup ## The last two that were kept, side by side (ARGS="0001 0004" for others)
+	@$(BIN)/python benchmarks/compare.py $(ARGS)
 
 .PHONY: package
 package: setup ## Wheels, and Lambda zips for arm64 and x86_64, in dist/

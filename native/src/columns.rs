@@ -3,6 +3,7 @@
 
 use crate::fault::Stop;
 use crate::plan::{Default, Field, Floats, Integers, Kind, Times};
+use crate::time::Encoding;
 
 /// Memory of a column's strings for each row, at first.
 const STRING_BYTES: usize = 16;
@@ -14,6 +15,7 @@ pub struct Column {
 }
 
 /// The values of so many rows as there is room for, with the rule for each.
+#[repr(u8)] // the kind in a byte of its own, quickly told
 pub enum Values {
     Float64(Floats, Vec<f64>),
     Float32(Floats, Vec<f32>),
@@ -129,6 +131,18 @@ impl Column {
     }
 }
 
+impl Values {
+    /// Whether a number may come as a numeric string.
+    pub fn is_lenient(&self) -> bool {
+        match self {
+            Self::Float64(rule, _) | Self::Float32(rule, _) => rule.lenient,
+            Self::Int64(rule, _) | Self::Int32(rule, _) => rule.lenient,
+            Self::Timestamp(rule, _) => rule.lenient && rule.encoding != Encoding::Iso,
+            Self::Bool(_) | Self::String(_) => false,
+        }
+    }
+}
+
 impl Strings {
     /// Write the string of that row.
     #[inline(always)]
@@ -180,7 +194,7 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
 /// A bit for each row, zero for the nulls.
 fn validity(nulls: &[usize], rows: usize) -> Vec<u8> {
     let mut bits = vec![0xff; rows.div_ceil(8)];
-    if rows % 8 > 0 {
+    if !rows.is_multiple_of(8) {
         *bits.last_mut().expect("rows") = (1 << (rows % 8)) - 1;
     }
     for null in nulls {

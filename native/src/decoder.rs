@@ -9,7 +9,7 @@ use crate::columns::{Finished, Memory};
 use crate::decode::{Overflow, decode};
 use crate::input;
 use crate::plan::{Default, Field, Floats, Integers, Kind, Limits, Plan, Times};
-use crate::rows::Decoded;
+use crate::rows::{Decoded, Places};
 use crate::time::Encoding;
 
 /// Decodes payloads by one schema. It does not change, so threads may share it.
@@ -86,12 +86,14 @@ impl Decoder {
 impl Chunk {
     fn new(py: Python<'_>, decoded: Result<Decoded, Overflow>) -> PyResult<Self> {
         let mut decoded = decoded.map_err(|Overflow| {
-            PyOverflowError::new_err("more than 2147483647 rows, or bytes in a column of strings: pass fewer payloads")
+            PyOverflowError::new_err(
+                "more than 2147483647 rows, or bytes in a column of strings: pass fewer payloads",
+            )
         })?;
         let columns = std::mem::take(&mut decoded.columns);
         let columns = columns.into_iter().map(|column| memory(py, column)).collect::<PyResult<Vec<_>>>()?;
         let (record, item) = match decoded.places.take() {
-            Some((record, item)) => {
+            Some(Places { record, item }) => {
                 (Some(Py::new(py, Buffer::new(record))?), Some(Py::new(py, Buffer::new(item))?))
             }
             None => (None, None),
@@ -106,8 +108,11 @@ impl Chunk {
             item,
             reject_record: PyList::new(py, rejects.iter().map(|one| one.record))?.unbind(),
             reject_item: PyList::new(py, rejects.iter().map(|one| one.item))?.unbind(),
-            reject_reason: PyList::new(py, rejects.iter().map(|one| PyString::intern(py, one.reason.code())))?
-                .unbind(),
+            reject_reason: PyList::new(
+                py,
+                rejects.iter().map(|one| PyString::intern(py, one.reason.code())),
+            )?
+            .unbind(),
             reject_field: PyList::new(py, rejects.iter().map(|one| field(one.field)))?.unbind(),
             reject_payload: PyList::new(py, payloads)?.unbind(),
             undecided: PyList::new(py, &decoded.undecided)?.unbind(),
@@ -116,7 +121,9 @@ impl Chunk {
 }
 
 /// Validity or None, values, and the bytes of strings or None.
-fn memory(py: Python<'_>, column: Finished) -> PyResult<(Option<Py<Buffer>>, Py<Buffer>, Option<Py<Buffer>>)> {
+type Buffers = (Option<Py<Buffer>>, Py<Buffer>, Option<Py<Buffer>>);
+
+fn memory(py: Python<'_>, column: Finished) -> PyResult<Buffers> {
     let bytes = |bytes: Option<Vec<u8>>| bytes.map(|bytes| Py::new(py, Buffer::new(bytes))).transpose();
     let values = match column.values {
         Memory::Float64(values) => Buffer::new(values),
@@ -141,30 +148,32 @@ fn parse_field(table: &Bound<'_, PyDict>) -> PyResult<Field> {
     let kind: String = get(table, "type")?;
     let lenient = get(table, "lenient")?;
     let kind = match kind.as_str() {
-        "float64" => Kind::Float64(parse_floats(table, lenient)?),
-        "float32" => Kind::Float32(parse_floats(table, lenient)?),
-        "int64" => Kind::Int64(parse_integers(table, lenient)?),
-        "int32" => Kind::Int32(parse_integers(table, lenient)?),
+        "float64" => Kind::Float64(parse_floats(table, lenient, f64::MAX)?),
+        "float32" => Kind::Float32(parse_floats(table, lenient, f32::MAX.into())?),
+        "int64" => Kind::Int64(parse_integers(table, lenient, i64::MIN, i64::MAX)?),
+        "int32" => Kind::Int32(parse_integers(table, lenient, i32::MIN.into(), i32::MAX.into())?),
         "bool" => Kind::Bool,
         "string" => Kind::String(get::<Option<usize>>(table, "max_length")?.unwrap_or(usize::MAX)),
-        "timestamp" => {
-            Kind::Timestamp(Times { lenient, encoding: parse_encoding(table)?, is_event_time: get(table, "time")? })
-        }
+        "timestamp" => Kind::Timestamp(Times {
+            lenient,
+            encoding: parse_encoding(table)?,
+            is_event_time: get(table, "time")?,
+        }),
         other => return Err(PyValueError::new_err(format!("type = {other:?}: no type of a field"))),
     };
     Ok(Field { kind, may_be_absent: get(table, "optional")?, default: parse_default(table, kind)? })
 }
 
-fn parse_floats(table: &Bound<'_, PyDict>, lenient: bool) -> PyResult<Floats> {
-    let min = get::<Option<f64>>(table, "min")?.unwrap_or(f64::NEG_INFINITY);
-    let max = get::<Option<f64>>(table, "max")?.unwrap_or(f64::INFINITY);
-    Ok(Floats { lenient, min, max })
+fn parse_floats(table: &Bound<'_, PyDict>, lenient: bool, largest: f64) -> PyResult<Floats> {
+    let min = get::<Option<f64>>(table, "min")?.unwrap_or(-largest);
+    let max = get::<Option<f64>>(table, "max")?.unwrap_or(largest);
+    Ok(Floats { lenient, min: min.max(-largest), max: max.min(largest) })
 }
 
-fn parse_integers(table: &Bound<'_, PyDict>, lenient: bool) -> PyResult<Integers> {
-    let min = get::<Option<i64>>(table, "min")?.unwrap_or(i64::MIN);
-    let max = get::<Option<i64>>(table, "max")?.unwrap_or(i64::MAX);
-    Ok(Integers { lenient, min, max })
+fn parse_integers(table: &Bound<'_, PyDict>, lenient: bool, least: i64, most: i64) -> PyResult<Integers> {
+    let min = get::<Option<i64>>(table, "min")?.unwrap_or(least);
+    let max = get::<Option<i64>>(table, "max")?.unwrap_or(most);
+    Ok(Integers { lenient, min: min.max(least), max: max.min(most) })
 }
 
 fn parse_encoding(table: &Bound<'_, PyDict>) -> PyResult<Encoding> {
@@ -176,7 +185,9 @@ fn parse_encoding(table: &Bound<'_, PyDict>) -> PyResult<Encoding> {
         "ms" => Encoding::Milliseconds,
         "us" => Encoding::Microseconds,
         "ns" => Encoding::Nanoseconds,
-        other => return Err(PyValueError::new_err(format!("encoding = {other:?}: no encoding of a timestamp"))),
+        other => {
+            return Err(PyValueError::new_err(format!("encoding = {other:?}: no encoding of a timestamp")));
+        }
     })
 }
 

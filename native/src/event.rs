@@ -80,3 +80,36 @@ fn learn_id<'a>(scanner: &mut Scanner<'a>, draft: &mut Draft<'a>) -> Option<()> 
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"Records": [
+        {"kinesis": {"partitionKey": "a", "sequenceNumber": "17", "data": "eA==", "approximateArrivalTimestamp": 1.5},
+         "eventID": "shard:17", "eventSourceARN": "arn"},
+        {"kinesis": {"partitionKey": "b\n", "sequenceNumber": "18", "data": "eHk=", "approximateArrivalTimestamp": 2.5},
+         "eventID": "shard:18", "eventSourceARN": "arn"}
+    ]}"#;
+
+    #[test]
+    fn records_are_read() {
+        let (columns, about) = read(EVENT.as_bytes()).unwrap();
+        assert_eq!(columns.payloads(), [&b"x"[..], b"xy"]);
+        assert_eq!((about.shard_id.as_str(), about.stream_arn.as_str()), ("shard", "arn"));
+    }
+
+    #[test]
+    fn any_damage_is_survived() {
+        for at in 0..EVENT.len() {
+            assert!(read(&EVENT.as_bytes()[..at]).is_none());
+            for byte in [0, b'"', b'\\', b'}', b']', b',', b'9', 0xff] {
+                let mut text = EVENT.as_bytes().to_vec();
+                text[at] = byte;
+                let _ = read(&text);
+                text.insert(at, byte);
+                let _ = read(&text);
+            }
+        }
+    }
+}

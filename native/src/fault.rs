@@ -43,7 +43,10 @@ impl Reason {
 }
 
 /// Why the reading of a record ends before its text does.
+///
+/// As large as a position, so that a result of either comes back in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Stop {
     /// What comes is not JSON.
     Syntax,

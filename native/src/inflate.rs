@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use flate2::{Decompress, FlushDecompress, Status};
-use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective};
+use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_frame_content_size};
 
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
@@ -74,6 +74,11 @@ impl Room<'_> {
         Some(())
     }
 
+    /// How many bytes more there may be.
+    fn left(&self) -> usize {
+        self.most.saturating_sub(self.text.len())
+    }
+
     fn is_full(&self) -> bool {
         self.text.len() == self.text.capacity()
     }
@@ -109,9 +114,9 @@ fn member<'a>(inflater: &mut Decompress, payload: &'a [u8], room: &mut Room<'_>)
     let start = room.text.len();
     let rest = inflate(inflater, after_gzip_header(payload)?, room)?;
     let (trailer, rest) = rest.split_first_chunk::<8>()?;
-    let inflated = &room.text[start..];
-    let length = inflated.len() as u32; // RFC 1952: modulo 2^32
-    let expected = u64::from(length) << 32 | u64::from(crc32fast::hash(inflated));
+    let text = &room.text[start..];
+    let length = text.len() as u32; // RFC 1952: modulo 2^32
+    let expected = u64::from(length) << 32 | u64::from(crc32fast::hash(text));
     (u64::from_le_bytes(*trailer) == expected).then_some(rest)
 }
 
@@ -155,25 +160,51 @@ fn inflate<'a>(inflater: &mut Decompress, payload: &'a [u8], room: &mut Room<'_>
     }
 }
 
-/// zstd frames, one after the other.
+/// zstd frames, one after the other (RFC 8878).
 fn frames(payload: &[u8], room: &mut Room<'_>) -> Option<()> {
     ZSTD.with_borrow_mut(|context| {
         context.reset(ResetDirective::SessionOnly).ok()?;
         let mut input = InBuffer::around(payload);
-        loop {
-            room.make()?;
-            let length = room.text.len();
-            let mut output = OutBuffer::around_pos(room.text, length);
-            let left = context.decompress_stream(&mut output, &mut input).ok()?;
-            let is_read = input.pos() == payload.len();
-            match left {
-                0 if is_read => return Some(()),
-                0 => {}
-                _ if is_read && !room.is_full() => return None, // truncated
-                _ => {}
-            }
+        while input.pos() < payload.len() {
+            let length = declared_length(&payload[input.pos()..], room.left())?;
+            room.text.reserve(length);
+            while !frame(context, &mut input, room)? {}
         }
+        Some(())
     })
+}
+
+/// Go on with a frame; whether its end is reached. `None`: it is faulty or truncated.
+fn frame(context: &mut DCtx<'static>, input: &mut InBuffer<'_>, room: &mut Room<'_>) -> Option<bool> {
+    room.make()?;
+    let length = room.text.len();
+    let left = context.decompress_stream(&mut OutBuffer::around_pos(room.text, length), input).ok()?;
+    let goes_on = input.pos() < input.src.len() || room.is_full();
+    (left == 0 || goes_on).then_some(left == 0)
+}
+
+/// How long a frame says that its text is; 0 if it does not.
+///
+/// `None`: it says too much, or needs a window that depends on how it is read: libzstd reads a frame at once if
+/// there is room for all of it, and then does not look at the window, else piece by piece. The reference's pieces
+/// are others.
+fn declared_length(frame: &[u8], most: usize) -> Option<usize> {
+    const SINGLE_SEGMENT: u8 = 0x20;
+    const MAX_WINDOW: u64 = 1 << 27; // that libzstd takes piece by piece
+    if !frame.starts_with(ZSTD_MAGIC) {
+        return None; // of an older version, or to be skipped
+    }
+    let Some(length) = get_frame_content_size(frame).ok()? else { return Some(0) };
+    let window = match *frame.get(4..6)? {
+        [flags, _] if flags & SINGLE_SEGMENT != 0 => length,
+        [_, window] => {
+            let base = 1 << (10 + (window >> 3));
+            base + base / 8 * u64::from(window & 7)
+        }
+        _ => return None,
+    };
+    let length_fits = length <= most as u64 && length <= window;
+    (length_fits && window <= MAX_WINDOW).then_some(length as usize)
 }
 
 /// For tests: what `text` says, the payload itself where it is plain.
@@ -183,5 +214,71 @@ pub fn inflate_text(payload: &[u8], max_inflated: usize) -> Option<Vec<u8>> {
     match text(payload, max_inflated, &mut scratch) {
         Text::Plain(text) | Text::Inflated(text) => Some(text.to_vec()),
         Text::Unsure => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inflated(payload: &[u8], most: usize) -> Option<Vec<u8>> {
+        let mut scratch = Vec::new();
+        match text(payload, most, &mut scratch) {
+            Text::Inflated(text) => Some(text.to_vec()),
+            Text::Plain(_) | Text::Unsure => None,
+        }
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut packed = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+        packed.reserve(text.len() + 100);
+        let mut deflater = flate2::Compress::new(flate2::Compression::default(), false);
+        deflater.compress_vec(text, &mut packed, flate2::FlushCompress::Finish).unwrap();
+        packed.extend(crc32fast::hash(text).to_le_bytes());
+        packed.extend((text.len() as u32).to_le_bytes());
+        packed
+    }
+
+    fn samples() -> [(Vec<u8>, Vec<u8>); 3] {
+        let text = b"{\"deviceId\":\"a\",\"temperature\":23.5}\n".repeat(300);
+        let zstd = zstd::bulk::compress(&text, 3).unwrap();
+        let members = [gzip(&text), vec![0; 3], gzip(b""), gzip(&text)].concat();
+        let twice = text.repeat(2);
+        [(gzip(&text), text.clone()), (members, twice.clone()), (zstd.repeat(2), twice)]
+    }
+
+    #[test]
+    fn what_was_packed_comes_out() {
+        for (packed, text) in samples() {
+            assert_eq!(inflated(&packed, text.len()), Some(text.clone()));
+            assert_eq!(inflated(&packed, text.len() - 1), None);
+        }
+    }
+
+    #[test]
+    fn the_scratch_stays() {
+        let (packed, _) = &samples()[1];
+        let mut scratch = Vec::new();
+        assert!(matches!(text(packed, 1 << 20, &mut scratch), Text::Inflated(_)));
+        let (place, capacity) = (scratch.as_ptr(), scratch.capacity());
+        for (packed, _) in samples() {
+            assert!(matches!(text(&packed, 1 << 20, &mut scratch), Text::Inflated(_)));
+        }
+        assert_eq!((scratch.as_ptr(), scratch.capacity()), (place, capacity));
+    }
+
+    #[test]
+    fn any_damage_is_survived() {
+        for (packed, text) in samples() {
+            for at in 0..packed.len() {
+                assert_ne!(inflated(&packed[..at], 1 << 20), Some(text.clone()));
+                for bit in 0..8 {
+                    let mut damaged = packed.clone();
+                    damaged[at] ^= 1 << bit;
+                    let _ = inflated(&damaged, 1 << 20);
+                    let _ = inflated(&damaged, 100);
+                }
+            }
+        }
     }
 }

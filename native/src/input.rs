@@ -59,7 +59,10 @@ pub fn slices<'a>(
         return Err(PyValueError::new_err("offsets: n + 1 int32 expected"));
     };
     if offset(first) < 0 || !offsets.windows(2).all(rises) || offset(last) as usize > data.len() {
-        return Err(PyValueError::new_err(format!("offsets: they must rise from 0 to {} at most", data.len())));
+        return Err(PyValueError::new_err(format!(
+            "offsets: they must rise from 0 to {} at most",
+            data.len()
+        )));
     }
     Ok(offsets.windows(2).map(move |pair| &data[offset(&pair[0]) as usize..offset(&pair[1]) as usize]))
 }

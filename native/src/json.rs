@@ -242,3 +242,86 @@ fn lowest(high_bits: u64) -> usize {
 pub fn value(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string_end_slowly(text: &[u8], start: usize) -> Option<usize> {
+        let mut at = start;
+        while text.get(at)? != &b'"' {
+            if text[at] < 0x20 || text[at] == b'\\' {
+                return None;
+            }
+            at += 1;
+        }
+        std::str::from_utf8(&text[start..at]).ok().map(|_| at)
+    }
+
+    #[test]
+    fn strings_end_at_their_quote_wherever_a_byte_stands() {
+        for length in 0..20 {
+            for place in 0..length {
+                for byte in (0..=0xff).filter(|&byte| byte != b'\\') {
+                    let mut text = vec![b'a'; length];
+                    text[place] = byte;
+                    text.push(b'"');
+                    assert_eq!(string_end(&text, 0), string_end_slowly(&text, 0), "{byte} at {place}");
+                    assert_eq!(string_end(&text[..length], 0), (byte == b'"').then_some(place));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_whole() {
+        for (text, end) in [
+            (&br#"\n\"\\\/\b\f\r\t""#[..], Some(16)),
+            (br#"\u00e4""#, Some(6)),
+            (br#"\ud83d\ude00 ""#, Some(13)),
+            ("ä\\n\"".as_bytes(), Some(4)),
+            (br#"\u00g4""#, None),
+            (br"\u00e", None),
+            (br#"\ud83d""#, None),
+            (br#"\ud83d\n""#, None),
+            (br#"\ude00""#, None),
+            (br#"\x""#, None),
+            (br"\", None),
+            (b"\xff\\n\"", None),
+        ] {
+            assert_eq!(string_end(text, 0), end, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn digits_end_at_any_other_byte() {
+        for length in 0..20 {
+            for place in 0..length {
+                for byte in 0..=0xff_u8 {
+                    let mut text = vec![b'7'; length];
+                    text[place] = byte;
+                    let end = if byte.is_ascii_digit() { length } else { place };
+                    assert_eq!(digits_end(&text, 0), (end > 0).then_some(end));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_passed_over_to_their_end() {
+        for text in
+            ["1", "-1.5", "0", "true", "null", "\"a\"", "[]", "{}", "[1, {\"a\": [\"b\"]}]", " {\"a\":1}"]
+        {
+            let mut scanner = Scanner::new(text.as_bytes());
+            scanner.blanks();
+            assert_eq!(scanner.skip().and_then(|()| scanner.end()), Some(()), "{text}");
+        }
+        for text in ["", "01", "1.", "-", "+1", "1e5", "tru", "[1,]", "{\"a\"}", "{a:1}", "1234567890123456"]
+        {
+            let mut scanner = Scanner::new(text.as_bytes());
+            assert_eq!(scanner.skip().and_then(|()| scanner.end()), None, "{text}");
+        }
+        let deep = [b"[".repeat(10_000), b"]".repeat(10_000)].concat();
+        assert_eq!(Scanner::new(&deep).skip(), None);
+    }
+}

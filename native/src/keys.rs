@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use crate::fault::Stop;
 use crate::plan::{Action, Plan};
 use crate::string;
-use crate::text::Text;
+use crate::text::{Pattern, Text};
 
 /// The longest text between two values that is learnt.
-const LONGEST: usize = 32;
+const LONGEST: usize = 2 * HALF;
+const HALF: usize = 16;
 /// So many followers of a key are kept: enough for any order of four keys.
 const FOLLOWERS: usize = 4;
 /// So many unknown keys are learnt: identifiers as keys must not fill the memory.
@@ -25,13 +26,12 @@ type Place = u16;
 const NONE: Place = 0;
 
 /// The text between two values.
+#[repr(align(128))] // found by a shift
 struct Token {
-    low: u128,
-    low_mask: u128,
-    high: u128,
-    high_mask: u128,
-    followers: [Place; FOLLOWERS],
+    start: Pattern,
+    rest: Pattern,
     length: usize,
+    followers: [Place; FOLLOWERS],
     node: usize,
     action: Action,
 }
@@ -39,47 +39,39 @@ struct Token {
 impl Token {
     /// One that no text is like.
     fn of_no_text(node: usize) -> Self {
-        Self {
-            low: 1,
-            low_mask: 0,
-            high: 0,
-            high_mask: 0,
-            followers: [NONE; FOLLOWERS],
-            length: 0,
-            node,
-            action: Action::Skip,
-        }
+        let (start, rest) = (Pattern::NOTHING, Pattern::NOTHING);
+        Self { start, rest, length: 0, followers: [NONE; FOLLOWERS], node, action: Action::Skip }
     }
 
-    /// Of so many bytes, 32 at most.
-    fn new(text: Text, at: usize, length: usize, node: usize, action: Action) -> Self {
-        let mask = |bytes: usize| if bytes >= 16 { u128::MAX } else { (1 << (8 * bytes)) - 1 };
-        let (low_mask, high_mask) = (mask(length), mask(length.saturating_sub(16)));
-        let (low, high) = (text.sixteen(at) & low_mask, text.sixteen(at + 16) & high_mask);
-        Self { low, low_mask, high, high_mask, followers: [NONE; FOLLOWERS], length, node, action }
+    /// Of that text, which is not longer than `LONGEST`.
+    fn new(text: &[u8], node: usize, action: Action) -> Self {
+        let (start, rest) = text.split_at(text.len().min(HALF));
+        let (start, rest) = (Pattern::new(start), Pattern::new(rest));
+        Self { start, rest, length: text.len(), followers: [NONE; FOLLOWERS], node, action }
     }
 
     #[inline(always)]
     fn is_at(&self, text: Text, at: usize) -> bool {
-        text.sixteen(at) & self.low_mask == self.low
-            && (self.length <= 16 || text.sixteen(at + 16) & self.high_mask == self.high)
+        text.is_like(at, &self.start) && (self.length <= HALF || text.is_like(at + HALF, &self.rest))
     }
 }
 
-/// What follows a value in an object.
-pub enum Next {
-    /// What to do with the next value, and where it begins, or blanks before it.
-    Key(Action, usize),
-    /// Where the object ends.
-    End(usize),
+/// A key that was found.
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// By which the next one is guessed.
+    pub place: usize,
+    /// Where its value begins, or blanks before that.
+    pub value: usize,
+    pub action: Action,
 }
 
 pub struct Keys<'p> {
     plan: &'p Plan,
-    /// For each node first one that stands before its first key, then one that stands for any other key that
-    /// is not learnt, then those that are.
+    /// For each node one that stands before its first key, then for each node one that stands for whatever is
+    /// not learnt, then those that are.
     tokens: Vec<Token>,
-    places: HashMap<(usize, u128, u128), Place>,
+    places: HashMap<(usize, Pattern, Pattern), Place>,
     most: usize,
     unknown: usize,
 }
@@ -93,36 +85,38 @@ impl<'p> Keys<'p> {
         Self { plan, tokens, places: HashMap::new(), most, unknown: 0 }
     }
 
-    /// What comes there.
+    /// The key that is there, by a guess.
     ///
     /// `last` is the place of the key before it; before the first one, the node's index.
     #[inline(always)]
-    pub fn next(&mut self, text: Text, at: usize, last: &mut usize, unescaped: &mut Vec<u8>) -> Result<Next, Stop> {
-        if text.byte(at) == b'}' {
-            return Ok(Next::End(at + 1));
-        }
-        for place in self.tokens[*last].followers {
+    pub fn guess(&self, text: Text, at: usize, last: usize) -> Option<Key> {
+        for place in self.tokens[last].followers {
             let token = &self.tokens[usize::from(place)];
             if token.is_at(text, at) {
-                *last = usize::from(place);
-                return Ok(Next::Key(token.action, at + token.length));
+                return Some(Key { place: place.into(), value: at + token.length, action: token.action });
             }
             if place == NONE {
                 break;
             }
         }
-        self.look_up(text, at, last, unescaped)
+        None
     }
 
+    /// The key that is there, whatever it is.
     #[inline(never)]
-    fn look_up(&mut self, text: Text, at: usize, last: &mut usize, unescaped: &mut Vec<u8>) -> Result<Next, Stop> {
-        let is_first = *last < self.plan.nodes.len();
+    pub fn look_up(
+        &mut self,
+        text: Text,
+        at: usize,
+        last: usize,
+        unescaped: &mut Vec<u8>,
+    ) -> Result<Key, Stop> {
         let mut begin = text.skip_blanks(at);
-        match text.byte(begin) {
-            b'}' => return Ok(Next::End(begin + 1)),
-            b',' if !is_first => begin = text.skip_blanks(begin + 1),
-            _ if is_first => {}
-            _ => return Err(Stop::Syntax),
+        if last >= self.plan.nodes.len() {
+            if text.byte(begin) != b',' {
+                return Err(Stop::Syntax);
+            }
+            begin = text.skip_blanks(begin + 1);
         }
         if text.byte(begin) != b'"' {
             return Err(Stop::Syntax);
@@ -132,24 +126,22 @@ impl<'p> Keys<'p> {
         if text.byte(colon) != b':' {
             return Err(Stop::Syntax);
         }
-        let node = self.tokens[*last].node;
+        let node = self.tokens[last].node;
         let action =
             if key.has_lone_surrogate { Action::Skip } else { self.plan.nodes[node].action(key.bytes) };
         let value = text.skip_blanks(colon + 1);
         if value - at <= LONGEST
-            && let Some(place) = self.learn(Token::new(text, at, value - at, node, action))
+            && let Some(place) = self.learn(Token::new(text.slice(at, value), node, action))
         {
-            self.follow(*last, place);
-            *last = usize::from(place);
-        } else if is_first {
-            *last = self.plan.nodes.len() + node;
+            self.follow(last, place);
+            return Ok(Key { place: place.into(), value, action });
         }
-        Ok(Next::Key(action, value))
+        Ok(Key { place: self.plan.nodes.len() + node, value, action })
     }
 
     /// The place of the token, if there is room for it.
     fn learn(&mut self, token: Token) -> Option<Place> {
-        let key = (token.node, token.low, token.high);
+        let key = (token.node, token.start, token.rest);
         if let Some(&place) = self.places.get(&key) {
             return Some(place);
         }

@@ -103,3 +103,33 @@ fn varint(message: &[u8], at: &mut usize) -> Option<u128> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(message: &[u8]) -> Vec<u8> {
+        [MAGIC, message, &Md5::digest(message)[..]].concat()
+    }
+
+    #[test]
+    fn user_records_come_in_order() {
+        let payload = sealed(b"\x0a\x01k\x1a\x05\x08\x00\x1a\x01x\x1a\x06\x1a\x01-\x1a\x01y\x1a\x00");
+        assert_eq!(records(&payload).unwrap(), [&b"x"[..], b"y", b""]);
+    }
+
+    #[test]
+    fn any_message_is_survived() {
+        let message = b"\x0a\x01k\x1a\x05\x08\x00\x1a\x01x\x09\0\0\0\0\0\0\0\0\x2d\0\0\0\0\x1a\xff\x01";
+        for at in 0..message.len() {
+            let _ = records(&sealed(&message[..at]));
+            for byte in 0..=0xff {
+                let mut message = message.to_vec();
+                message[at] = byte;
+                let _ = records(&sealed(&message));
+            }
+        }
+        let endless = [b"\x1a".as_slice(), &[0xff; 9], b"\x01"].concat();
+        assert!(records(&sealed(&endless)).is_none());
+    }
+}

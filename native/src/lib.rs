@@ -10,6 +10,8 @@ mod decimal;
 mod decode;
 mod decoder;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod input;
 mod keys;
 mod number;

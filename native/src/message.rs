@@ -1,4 +1,4 @@
-//! A line of KCL's MultiLang protocol with records.
+//! A line of KCL's `MultiLang` protocol with records.
 //!
 //! <https://github.com/awslabs/amazon-kinesis-client/tree/v3.1.3/amazon-kinesis-client-multilang/src/main/java/software/amazon/kinesis/multilang>
 
@@ -66,4 +66,36 @@ fn learn<'a>(scanner: &mut Scanner<'a>, draft: &mut Draft<'a>) -> Option<()> {
         _ => scanner.skip(),
     })?;
     (subs <= 1).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &[u8] = br#"{"action":"processRecords","records":[
+        {"data":"eA==","sequenceNumber":"1","approximateArrivalTimestamp":5,"subSequenceNumber":0,"action":"record"},
+        {"data":"eHk=","sequenceNumber":"1","approximateArrivalTimestamp":6,"subSequenceNumber":1,"action":"record"},
+        {"data":"","sequenceNumber":"2","approximateArrivalTimestamp":7,"subSequenceNumber":null,"action":"record"}
+    ],"millisBehindLatest":42}"#;
+
+    #[test]
+    fn records_are_read() {
+        let (columns, about) = read(LINE).unwrap();
+        assert_eq!(columns.payloads(), [&b"x"[..], b"xy", b""]);
+        assert_eq!(about.millis_behind_latest, Some(42));
+    }
+
+    #[test]
+    fn any_damage_is_survived() {
+        for at in 0..LINE.len() {
+            assert!(read(&LINE[..at]).is_none());
+            for byte in [0, b'"', b'\\', b'}', b']', b',', b'9', 0xff] {
+                let mut text = LINE.to_vec();
+                text[at] = byte;
+                let _ = read(&text);
+                text.insert(at, byte);
+                let _ = read(&text);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::time::Encoding;
 
 /// A level costs a call, so deeper texts are left to the reference, whatever the schema allows.
-const DEEPEST: usize = 512;
+pub const DEEPEST: usize = 512;
 
 pub struct Plan {
     pub fields: Vec<Field>,
@@ -113,8 +113,9 @@ impl Plan {
         };
         for (index, (source, field)) in fields.into_iter().enumerate() {
             plan.fields.push(field);
-            plan.add_source(index, &source)
-                .ok_or_else(|| format!("field {index}: source {source:?} is empty or leads through another"))?;
+            plan.add_source(index, &source).ok_or_else(|| {
+                format!("field {index}: source {source:?} is empty or leads through another")
+            })?;
         }
         Ok(plan)
     }
@@ -209,6 +210,13 @@ mod tests {
     fn no_source_leads_through_another() {
         assert!(plan(&["a", "a.b"]).is_err());
         assert!(plan(&["a.b", "a"]).is_err());
-        assert!(Plan::new(vec![(vec![], Field { kind: Kind::Bool, may_be_absent: false, default: None })], None, LIMITS).is_err());
+        assert!(
+            Plan::new(
+                vec![(vec![], Field { kind: Kind::Bool, may_be_absent: false, default: None })],
+                None,
+                LIMITS
+            )
+            .is_err()
+        );
     }
 }

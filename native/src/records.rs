@@ -102,3 +102,36 @@ impl Columns {
         })
     }
 }
+
+#[cfg(test)]
+impl Columns {
+    pub fn payloads(&self) -> Vec<&[u8]> {
+        let ends = self.payload_offsets.windows(2);
+        ends.map(|pair| &self.payload_data[pair[0] as usize..pair[1] as usize]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subs_are_kept_from_the_first_that_is_not_0() {
+        let mut columns = Columns::new();
+        for sub in [0, 0, 3, 0] {
+            columns.push(&Values { data: b"eA==", sequence: b"1", arrival_ms: 7, sub }).unwrap();
+        }
+        assert_eq!(columns.subs, [0, 0, 3, 0]);
+        assert_eq!(columns.payloads(), [b"x"; 4]);
+    }
+
+    #[test]
+    fn only_strict_base64_is_taken() {
+        for data in ["e", "eA", "eA=", "eB==", "e A=", "eA==\n", "e-A=", "\u{e4}A=", "eA==eA=="] {
+            assert!(
+                Columns::new().push(&Values { data: data.as_bytes(), ..Values::default() }).is_none(),
+                "{data}"
+            );
+        }
+    }
+}

@@ -38,8 +38,7 @@ pub struct Rows<'p> {
     /// The row that is being read.
     row: usize,
     room: usize,
-    record: Vec<i32>,
-    item: Vec<i32>,
+    places: Option<Places>,
     rejects: Vec<Reject>,
     kept: Vec<u8>,
     undecided: Vec<usize>,
@@ -49,6 +48,14 @@ pub struct Rows<'p> {
     items: usize,
     /// Where it begins.
     start: Mark,
+}
+
+/// Where each row comes from.
+pub struct Places {
+    /// The index of its record.
+    pub record: Vec<i32>,
+    /// Its number in there.
+    pub item: Vec<i32>,
 }
 
 /// A place to go back to.
@@ -63,25 +70,24 @@ pub struct Mark {
 pub struct Decoded {
     pub rows: usize,
     pub columns: Vec<Finished>,
-    /// Of each row; None where each record is one row.
-    pub places: Option<(Vec<i32>, Vec<i32>)>,
+    /// None where each record is one row.
+    pub places: Option<Places>,
     pub rejects: Vec<Reject>,
     kept: Vec<u8>,
     pub undecided: Vec<usize>,
 }
 
 impl<'p> Rows<'p> {
-    /// With room for so many rows at first.
+    /// With room for so many rows at first, and one that may not become a row.
     pub fn new(plan: &'p Plan, rows: usize) -> Self {
-        let room = rows.max(1);
+        let room = rows + 1;
         Self {
             plan,
             columns: plan.fields.iter().map(|field| Column::new(field, room)).collect(),
             states: States::new(plan.fields.len()),
             row: 0,
             room,
-            record: vec![0; room],
-            item: vec![0; room],
+            places: None,
             rejects: Vec::new(),
             kept: Vec::new(),
             undecided: Vec::new(),
@@ -121,10 +127,22 @@ impl<'p> Rows<'p> {
         }
     }
 
-    /// The value of the field was taken or not.
     #[inline(always)]
+    pub fn taken(&mut self, field: usize) {
+        self.states.set(field, TAKEN);
+    }
+
+    #[inline(always)]
+    pub fn faulty(&mut self, field: usize, reason: Reason) {
+        self.states.set(field, reason as u8);
+    }
+
+    /// The value of the field was taken or not.
     pub fn settle(&mut self, field: usize, outcome: Result<(), Reason>) {
-        self.states.set(field, outcome.map_or_else(|reason| reason as u8, |()| TAKEN));
+        match outcome {
+            Ok(()) => self.taken(field),
+            Err(reason) => self.faulty(field, reason),
+        }
     }
 
     /// For that reason the fields have no value.
@@ -138,8 +156,9 @@ impl<'p> Rows<'p> {
     #[inline(always)]
     pub fn end_object(&mut self, range: Range<usize>) -> Result<(), Stop> {
         if self.states.are_all_taken() || self.fill(range)? {
-            self.record[self.row] = self.current as i32;
-            self.item[self.row] = self.items as i32;
+            if self.items > 0 || self.places.is_some() {
+                self.note_place();
+            }
             self.row += 1;
             if self.row == self.room {
                 self.grow()?;
@@ -153,6 +172,24 @@ impl<'p> Rows<'p> {
     pub fn reject(&mut self, reason: Reason, range: Range<usize>) -> Result<(), Stop> {
         self.push_reject(reason, None, Payload::Text(range));
         self.count_item()
+    }
+
+    #[inline(never)]
+    fn note_place(&mut self) {
+        let (row, current, number) = (self.row, self.current, self.items);
+        let places = self.places();
+        places.record[row] = current as i32;
+        places.item[row] = number as i32;
+    }
+
+    /// Up to the first record that is not one row, the rows' places need not be noted.
+    fn places(&mut self) -> &mut Places {
+        let (row, room) = (self.row, self.room);
+        self.places.get_or_insert_with(|| {
+            let mut record: Vec<i32> = (0..row as i32).collect();
+            record.resize(room, 0);
+            Places { record, item: vec![0; room] }
+        })
     }
 
     #[inline(always)]
@@ -193,12 +230,15 @@ impl<'p> Rows<'p> {
         for column in &mut self.columns {
             column.grow(self.room);
         }
-        self.record.resize(self.room, 0);
-        self.item.resize(self.room, 0);
+        if let Some(places) = &mut self.places {
+            places.record.resize(self.room, 0);
+            places.item.resize(self.room, 0);
+        }
         Ok(())
     }
 
     fn push_reject(&mut self, reason: Reason, field: Option<usize>, payload: Payload) {
+        self.places();
         self.rejects.push(Reject { record: self.current, item: self.items, reason, field, payload });
     }
 
@@ -236,18 +276,20 @@ impl<'p> Rows<'p> {
     #[cold]
     pub fn leave_record(&mut self) {
         self.go_back(self.start);
+        self.places();
         self.undecided.push(self.current);
     }
 
-    /// All that became of so many records.
-    pub fn finish(self, records: usize) -> Decoded {
+    /// All that was read.
+    pub fn finish(self) -> Decoded {
         let rows = self.row;
-        // Each record has one item at least.
-        let is_plain = rows == records && self.rejects.is_empty() && self.undecided.is_empty();
+        let places = self
+            .places
+            .map(|places| Places { record: first(places.record, rows), item: first(places.item, rows) });
         Decoded {
             rows,
             columns: self.columns.into_iter().map(|column| column.finish(rows)).collect(),
-            places: (!is_plain).then(|| (first(self.record, rows), first(self.item, rows))),
+            places,
             rejects: self.rejects,
             kept: self.kept,
             undecided: self.undecided,

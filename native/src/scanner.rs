@@ -2,12 +2,12 @@
 
 use crate::columns::{Strings, Values};
 use crate::fault::{Reason, Stop};
-use crate::keys::{Keys, Next};
-use crate::number::{self, Lenient, Number, Value};
-use crate::plan::{Action, Floats, Integers, Plan, Times};
-use crate::rows::{Mark, Rows};
+use crate::keys::Keys;
+use crate::number::{self, Lenient, Usual, Value};
+use crate::plan::{Action, DEEPEST, Floats, Integers, Plan, Times};
+use crate::rows::Rows;
 use crate::skip;
-use crate::string::{self, Found};
+use crate::string;
 use crate::text::{Text, is_blank, strip_blanks};
 use crate::time::{Encoding, LastDay, NoTime, epoch_to_ms};
 
@@ -19,9 +19,8 @@ pub struct Scanner<'p> {
     unescaped: Vec<u8>,
     /// So many more levels may be opened.
     levels: usize,
-    /// Between these the event time of the record's items must lie.
-    earliest: i64,
-    latest: i64,
+    /// Of the event times of the record's items.
+    bounds: Bounds,
 }
 
 impl<'p> Scanner<'p> {
@@ -34,8 +33,7 @@ impl<'p> Scanner<'p> {
             last_day: LastDay::default(),
             unescaped: Vec::new(),
             levels: 0,
-            earliest: i64::MIN,
-            latest: i64::MAX,
+            bounds: Bounds::NONE,
         }
     }
 
@@ -43,22 +41,33 @@ impl<'p> Scanner<'p> {
     #[inline]
     pub fn set_arrival(&mut self, arrival_ms: Option<i64>) {
         let limits = &self.plan.limits;
-        let bound = |offset: Option<i64>, none: i64, add: fn(i64, i64) -> i64| {
-            arrival_ms.zip(offset).map_or(none, |(arrival, offset)| add(arrival, offset))
+        let bound = |offset: Option<i64>, add: fn(i64, i64) -> i64| Some(add(arrival_ms?, offset?));
+        self.bounds = Bounds {
+            earliest: bound(limits.age_ms, i64::saturating_sub).unwrap_or(i64::MIN),
+            latest: bound(limits.ahead_ms, i64::saturating_add).unwrap_or(i64::MAX),
         };
-        self.earliest = bound(limits.age_ms, i64::MIN, i64::saturating_sub);
-        self.latest = bound(limits.ahead_ms, i64::MAX, i64::saturating_add);
     }
 
     /// All documents of a text, one after the other, from there on.
     #[inline]
     pub fn documents(&mut self, text: Text, start: usize) -> Result<(), Stop> {
         let mut at = text.skip_blanks(start);
+        let mut is_checked = false;
         while at < text.end() {
             let mark = self.rows.mark();
             match self.document(text, at) {
+                Ok(end) if end == text.end() => break,
                 Ok(end) => at = text.skip_blanks(end),
-                Err(Stop::Syntax) => return self.syntax_fault(text, at, mark),
+                Err(Stop::Syntax) => {
+                    if !is_checked {
+                        check_utf8(text)?;
+                        is_checked = true;
+                    }
+                    self.rows.go_back(mark);
+                    let end = next_object_line(text, at)?;
+                    self.rows.reject(Reason::NotJson, at..at + strip_blanks(text.slice(at, end)).len())?;
+                    at = text.skip_blanks(end);
+                }
                 Err(stop) => return Err(stop),
             }
         }
@@ -119,37 +128,38 @@ impl<'p> Scanner<'p> {
         Ok(end)
     }
 
-    /// The document that begins there is broken. Where reading may resume at a later line, the reference
-    /// decides; where no line is left, all the rest is one reject.
-    #[cold]
-    #[inline(never)]
-    fn syntax_fault(&mut self, text: Text, begin: usize, mark: Mark) -> Result<(), Stop> {
-        if simdutf8::basic::from_utf8(text.bytes()).is_err() {
-            return Err(Stop::NotUtf8);
-        }
-        let rest = strip_blanks(&text.bytes()[begin..]);
-        if memchr::memchr(b'\n', rest).is_some() {
-            return Err(Stop::Undecided);
-        }
-        self.rows.go_back(mark);
-        self.rows.reject(Reason::NotJson, begin..begin + rest.len())
-    }
-
     /// The object that begins before there: its values to their columns, and where it ends.
     fn object(&mut self, text: Text, start: usize, node: usize) -> Result<usize, Stop> {
         let mut at = start;
         let mut last = node;
         loop {
-            let (action, value) = match self.keys.next(text, at, &mut last, &mut self.unescaped)? {
-                Next::Key(action, value) => (action, value),
-                Next::End(end) => return Ok(end),
+            if text.byte(at) == b'}' {
+                return Ok(at + 1);
+            }
+            let key = match self.keys.guess(text, at, last) {
+                Some(key) => key,
+                None if text.byte(text.skip_blanks(at)) == b'}' => return Ok(text.skip_blanks(at) + 1),
+                None => self.keys.look_up(text, at, last, &mut self.unescaped)?,
             };
-            at = match action {
-                Action::Field(field) => self.field(text, value, field)?,
-                Action::Node(inner) => self.inner(text, text.skip_blanks(value), inner)?,
-                Action::Skip => skip::value(text, text.skip_blanks(value), self.levels)?,
-                Action::Fields(group) => self.fields(text, value, group)?,
+            at = match key.action {
+                Action::Field(field) => self.field(text, key.value, field)?,
+                action => self.no_field(text, text.skip_blanks(key.value), action)?,
             };
+            last = key.place;
+        }
+    }
+
+    /// The value of a key that is not a single field's.
+    #[inline(never)]
+    fn no_field(&mut self, text: Text, at: usize, action: Action) -> Result<usize, Stop> {
+        match action {
+            Action::Skip => skip::value(text, at, self.levels),
+            Action::Node(node) => self.inner(text, at, node),
+            Action::Field(field) => self.unusual(text, at, field),
+            Action::Fields(group) => {
+                let plan = self.plan;
+                plan.groups[group].iter().try_fold(at, |_, &field| self.unusual(text, at, field))
+            }
         }
     }
 
@@ -169,169 +179,214 @@ impl<'p> Scanner<'p> {
         skip::value(text, at, self.levels)
     }
 
-    /// A value that several fields share.
-    #[cold]
-    #[inline(never)]
-    fn fields(&mut self, text: Text, at: usize, group: usize) -> Result<usize, Stop> {
-        let plan = self.plan;
-        let mut end = at;
-        for &field in &plan.groups[group] {
-            end = self.field(text, at, field)?;
-        }
-        Ok(end)
-    }
-
-    /// The value of a field.
+    /// The value of a field: what is usual, at once.
     #[inline(always)]
     fn field(&mut self, text: Text, at: usize, field: usize) -> Result<usize, Stop> {
         let row = self.rows.row();
-        let first = text.byte(at);
         let (outcome, end) = match &mut self.rows.columns[field].values {
-            Values::Float64(rule, values) if is_number(first) => {
-                let number = Number::read(text, at)?;
-                (take_float(*rule, number.to_f64(text)?, &mut values[row]), number.end)
+            Values::Float64(rule, values) => {
+                let Some(number) = Usual::read(text, at) else { return self.unusual(text, at, field) };
+                (take_float64(*rule, number.to_f64(), &mut values[row]), number.end)
             }
-            Values::String(strings) if first == b'"' => {
-                let found = string::read(text, at + 1, &mut self.unescaped)?;
-                (take_string(strings, row, found)?, found.after)
+            Values::String(strings) if text.byte(at) == b'"' => {
+                let (end, foreign) = text.plain_characters(at + 1);
+                if foreign || text.byte(end) != b'"' {
+                    return self.unusual(text, at, field);
+                }
+                (take_string(strings, row, text.slice(at + 1, end))?, end + 1)
             }
-            Values::Timestamp(rule, values) if first == b'"' && rule.encoding.takes_text() => {
-                let found = string::read(text, at + 1, &mut self.unescaped)?;
-                let ms = if found.has_lone_surrogate {
-                    Err(Reason::BadString)
-                } else {
-                    self.last_day.iso_to_ms(found.bytes).ok_or(Reason::BadTime)
+            Values::Timestamp(rule, values) if text.byte(at) == b'"' && rule.encoding.takes_text() => {
+                let Some((ms, length)) = self.last_day.usual_iso_to_ms(text.block(at + 1)) else {
+                    return self.unusual(text, at, field);
                 };
-                let ms = ms.and_then(|ms| within(*rule, ms, self.earliest, self.latest));
-                (ms.map(|ms| values[row] = ms), found.after)
+                (self.bounds.take(*rule, ms, &mut values[row]), at + 1 + length + 1)
             }
-            Values::Timestamp(rule, values) if is_number(first) && rule.encoding != Encoding::Iso => {
-                let number = Number::read(text, at)?;
-                let ms = take_epoch(*rule, number.value(text)?);
-                let ms = ms.and_then(|ms| within(*rule, ms, self.earliest, self.latest));
-                (ms.map(|ms| values[row] = ms), number.end)
+            Values::Timestamp(rule, values) if rule.encoding != Encoding::Iso => {
+                let Some(number) = Usual::read(text, at) else { return self.unusual(text, at, field) };
+                (take_epoch(*rule, self.bounds, number.value(), &mut values[row]), number.end)
             }
-            Values::Bool(values) if first == b't' => {
+            Values::Bool(values) if text.byte(at) == b't' => {
                 values[row] = 1;
                 (Ok(()), skip::word(text, at, b"true")?)
             }
-            Values::Bool(values) if first == b'f' => {
+            Values::Bool(values) if text.byte(at) == b'f' => {
                 values[row] = 0;
                 (Ok(()), skip::word(text, at, b"false")?)
             }
-            Values::Int64(rule, values) if is_number(first) => {
-                let number = Number::read(text, at)?;
-                let value = take_integer(*rule, text, number, i64::MIN, i64::MAX)?;
-                (value.map(|value| values[row] = value), number.end)
+            Values::Int64(rule, values) => {
+                let number = Usual::read(text, at).and_then(|number| number.to_i64().zip(Some(number.end)));
+                let Some((number, end)) = number else { return self.unusual(text, at, field) };
+                (take_int64(*rule, number, &mut values[row]), end)
             }
-            Values::Int32(rule, values) if is_number(first) => {
-                let number = Number::read(text, at)?;
-                let value = take_integer(*rule, text, number, i32::MIN.into(), i32::MAX.into())?;
-                (value.map(|value| values[row] = value as i32), number.end)
+            Values::Int32(rule, values) => {
+                let number = Usual::read(text, at).and_then(|number| number.to_i64().zip(Some(number.end)));
+                let Some((number, end)) = number else { return self.unusual(text, at, field) };
+                (take_int32(*rule, number, &mut values[row]), end)
             }
-            Values::Float32(rule, values) if is_number(first) => {
-                let number = Number::read(text, at)?;
-                (take_float32(*rule, number.to_f64(text)?, &mut values[row]), number.end)
+            Values::Float32(rule, values) => {
+                let Some(number) = Usual::read(text, at) else { return self.unusual(text, at, field) };
+                (take_float32(*rule, number.to_f64(), &mut values[row]), number.end)
             }
-            _ => return self.other(text, at, field),
+            _ => return self.unusual(text, at, field),
         };
         self.rows.settle(field, outcome);
         Ok(end)
     }
 
-    /// Blanks before the value, or one of a type that is not the field's own: a numeric string perhaps.
-    #[cold]
+    /// Any value of a field, also after blanks.
     #[inline(never)]
-    fn other(&mut self, text: Text, at: usize, field: usize) -> Result<usize, Stop> {
-        if is_blank(text.byte(at)) {
-            return self.field_after_blanks(text, text.skip_blanks(at), field);
-        }
-        if text.byte(at) != b'"' {
-            let reason = if text.byte(at) == b'n' { Reason::Null } else { Reason::WrongType };
-            self.rows.settle(field, Err(reason));
-            return skip::value(text, at, self.levels);
-        }
-        let found = string::read(text, at + 1, &mut self.unescaped)?;
-        let number = if found.has_lone_surrogate { Lenient::NotNumeric } else { number::from_string(found.bytes)? };
-        let number = match number {
-            Lenient::Number(number) => Ok(number),
-            Lenient::NotFinite => Err(Reason::NotFinite),
-            Lenient::NotNumeric => Err(Reason::WrongType),
-        };
-        let row = self.rows.row();
-        let outcome = match &mut self.rows.columns[field].values {
-            Values::Float64(rule, values) if rule.lenient => {
-                number.and_then(|number| take_float(*rule, number.to_f64(), &mut values[row]))
+    fn unusual(&mut self, text: Text, at: usize, field: usize) -> Result<usize, Stop> {
+        let at = text.skip_blanks(at);
+        let (outcome, end) = match text.byte(at) {
+            b'-' | b'0'..=b'9' => {
+                let (number, end) = number::read(text, at)?;
+                (self.take_number(field, number), end)
             }
-            Values::Float32(rule, values) if rule.lenient => {
-                number.and_then(|number| take_float32(*rule, number.to_f64(), &mut values[row]))
+            b'"' => {
+                let found = string::read(text, at + 1, &mut self.unescaped)?;
+                let after = found.after;
+                let row = self.rows.row();
+                let outcome = match &mut self.rows.columns[field].values {
+                    Values::String(_) if found.has_lone_surrogate => Err(Reason::BadString),
+                    Values::String(strings) => take_string(strings, row, found.bytes)?,
+                    Values::Timestamp(rule, values) if rule.encoding.takes_text() => {
+                        match self.last_day.iso_to_ms(found.bytes) {
+                            _ if found.has_lone_surrogate => Err(Reason::BadString),
+                            Some(ms) => self.bounds.take(*rule, ms, &mut values[row]),
+                            None => Err(Reason::BadTime),
+                        }
+                    }
+                    values if values.is_lenient() && !found.has_lone_surrogate => {
+                        match number::from_string(found.bytes)? {
+                            Lenient::Number(number) => self.take_number(field, number),
+                            Lenient::NotFinite => Err(Reason::NotFinite),
+                            Lenient::NotNumeric => Err(Reason::WrongType),
+                        }
+                    }
+                    _ => Err(Reason::WrongType),
+                };
+                (outcome, after)
             }
-            Values::Int64(rule, values) if rule.lenient => number
-                .and_then(|number| take_whole(*rule, number, i64::MIN, i64::MAX))
-                .map(|value| values[row] = value),
-            Values::Int32(rule, values) if rule.lenient => number
-                .and_then(|number| take_whole(*rule, number, i32::MIN.into(), i32::MAX.into()))
-                .map(|value| values[row] = value as i32),
-            Values::Timestamp(rule, values) if rule.lenient && rule.encoding != Encoding::Iso => number
-                .and_then(|number| take_epoch(*rule, number))
-                .and_then(|ms| within(*rule, ms, self.earliest, self.latest))
-                .map(|ms| values[row] = ms),
-            _ => Err(Reason::WrongType),
+            first => {
+                let row = self.rows.row();
+                let outcome = match (&mut self.rows.columns[field].values, first) {
+                    (_, b'n') => Err(Reason::Null),
+                    (Values::Bool(values), b't' | b'f') => {
+                        values[row] = (first == b't').into();
+                        Ok(())
+                    }
+                    _ => Err(Reason::WrongType),
+                };
+                (outcome, skip::value(text, at, self.levels)?)
+            }
         };
         self.rows.settle(field, outcome);
-        Ok(found.after)
+        Ok(end)
     }
 
-    fn field_after_blanks(&mut self, text: Text, at: usize, field: usize) -> Result<usize, Stop> {
-        self.field(text, at, field)
+    fn take_number(&mut self, field: usize, number: Value) -> Result<(), Reason> {
+        let row = self.rows.row();
+        match &mut self.rows.columns[field].values {
+            Values::Float64(rule, values) => take_float64(*rule, number.to_f64(), &mut values[row]),
+            Values::Float32(rule, values) => take_float32(*rule, number.to_f64(), &mut values[row]),
+            Values::Int64(rule, values) => take_int64(*rule, whole(number)?, &mut values[row]),
+            Values::Int32(rule, values) => take_int32(*rule, whole(number)?, &mut values[row]),
+            Values::Timestamp(rule, values) if rule.encoding != Encoding::Iso => {
+                take_epoch(*rule, self.bounds, number, &mut values[row])
+            }
+            _ => Err(Reason::WrongType),
+        }
+    }
+}
+
+/// Of a record with a fault of syntax the whole text must be UTF-8, or that is its fault.
+#[cold]
+#[inline(never)]
+fn check_utf8(text: Text) -> Result<(), Stop> {
+    simdutf8::basic::from_utf8(text.bytes()).map_or(Err(Stop::NotUtf8), |_| Ok(()))
+}
+
+/// After a fault: where the next line begins that is a complete object by itself, or where the text ends.
+#[cold]
+#[inline(never)]
+fn next_object_line(text: Text, mut at: usize) -> Result<usize, Stop> {
+    while let Some(newline) = memchr::memchr(b'\n', text.slice(at, text.end())) {
+        at += newline + 1;
+        let line = text.slice(at, text.end());
+        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+        let begin = text.skip_blanks(at);
+        let end = begin + strip_blanks(line).len();
+        if text.byte(begin) == b'{' {
+            match skip::value(text, begin, DEEPEST) {
+                Ok(stop) if stop == end => return Ok(at),
+                Ok(_) | Err(Stop::Syntax) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+    Ok(text.end())
+}
+
+/// Between these an event time must lie.
+#[derive(Clone, Copy)]
+struct Bounds {
+    earliest: i64,
+    latest: i64,
+}
+
+impl Bounds {
+    const NONE: Self = Self { earliest: i64::MIN, latest: i64::MAX };
+
+    #[inline(always)]
+    fn take(self, rule: Times, ms: i64, place: &mut i64) -> Result<(), Reason> {
+        *place = ms;
+        let is_outside = rule.is_event_time && (ms < self.earliest || ms > self.latest);
+        if is_outside { Err(Reason::TimeOutOfBounds) } else { Ok(()) }
     }
 }
 
 #[inline(always)]
-fn is_number(first: u8) -> bool {
-    first == b'-' || first.is_ascii_digit()
+fn take_epoch(rule: Times, bounds: Bounds, number: Value, place: &mut i64) -> Result<(), Reason> {
+    match epoch_to_ms(number, rule.encoding) {
+        Ok(ms) => bounds.take(rule, ms, place),
+        Err(NoTime::NotFinite) => Err(Reason::NotFinite),
+        Err(NoTime::Outside) => Err(Reason::BadTime),
+    }
 }
 
+/// -0 becomes 0. The bounds of a field without any are those of its type.
 #[inline(always)]
-fn take_float(rule: Floats, value: f64, place: &mut f64) -> Result<(), Reason> {
-    if !value.is_finite() {
-        return Err(Reason::NotFinite);
-    }
-    // Within bounds, and -0 becomes 0.
+fn take_float64(rule: Floats, value: f64, place: &mut f64) -> Result<(), Reason> {
     *place = value + 0.0;
-    if value < rule.min || value > rule.max { Err(Reason::OutOfBounds) } else { Ok(()) }
+    if value >= rule.min && value <= rule.max { Ok(()) } else { Err(beyond(value)) }
 }
 
 #[inline(always)]
 fn take_float32(rule: Floats, value: f64, place: &mut f32) -> Result<(), Reason> {
-    if !value.is_finite() {
-        return Err(Reason::NotFinite);
-    }
     let nearest = value as f32;
     *place = nearest + 0.0;
-    let value = f64::from(nearest);
-    let is_outside = nearest.is_infinite() || value < rule.min || value > rule.max;
-    if is_outside { Err(Reason::OutOfBounds) } else { Ok(()) }
+    if f64::from(nearest) >= rule.min && f64::from(nearest) <= rule.max { Ok(()) } else { Err(beyond(value)) }
+}
+
+#[cold]
+fn beyond(value: f64) -> Reason {
+    if value.is_infinite() { Reason::NotFinite } else { Reason::OutOfBounds }
 }
 
 #[inline(always)]
-fn take_integer(rule: Integers, text: Text, number: Number, low: i64, high: i64) -> Result<Result<i64, Reason>, Stop> {
-    match number.to_i64() {
-        Some(value) => Ok(bounded(rule, value, low, high)),
-        None => Ok(take_whole(rule, number.value(text)?, low, high)),
-    }
+fn take_int64(rule: Integers, value: i64, place: &mut i64) -> Result<(), Reason> {
+    *place = value;
+    if value >= rule.min && value <= rule.max { Ok(()) } else { Err(Reason::OutOfBounds) }
 }
 
 #[inline(always)]
-fn bounded(rule: Integers, value: i64, low: i64, high: i64) -> Result<i64, Reason> {
-    let is_inside = value >= low.max(rule.min) && value <= high.min(rule.max);
-    if is_inside { Ok(value) } else { Err(Reason::OutOfBounds) }
+fn take_int32(rule: Integers, value: i64, place: &mut i32) -> Result<(), Reason> {
+    *place = value as i32;
+    if value >= rule.min && value <= rule.max { Ok(()) } else { Err(Reason::OutOfBounds) }
 }
 
 /// An integer in any notation.
-#[cold]
-#[inline(never)]
-fn take_whole(rule: Integers, number: Value, low: i64, high: i64) -> Result<i64, Reason> {
+fn whole(number: Value) -> Result<i64, Reason> {
     let whole = match number {
         Value::Integer(value) => value,
         Value::HugeInteger(_) => return Err(Reason::OutOfBounds),
@@ -339,32 +394,15 @@ fn take_whole(rule: Integers, number: Value, low: i64, high: i64) -> Result<i64,
         Value::Float(value) if value.fract() != 0.0 => return Err(Reason::WrongType),
         Value::Float(value) => value as i128, // or the nearest that there is, which is outside as well
     };
-    i64::try_from(whole).map_or(Err(Reason::OutOfBounds), |value| bounded(rule, value, low, high))
+    i64::try_from(whole).map_err(|_| Reason::OutOfBounds)
 }
 
 #[inline(always)]
-fn take_string(strings: &mut Strings, row: usize, found: Found) -> Result<Result<(), Reason>, Stop> {
-    if found.has_lone_surrogate {
-        return Ok(Err(Reason::BadString));
-    }
-    if is_longer(found.bytes, strings.max_length) {
+fn take_string(strings: &mut Strings, row: usize, bytes: &[u8]) -> Result<Result<(), Reason>, Stop> {
+    if is_longer(bytes, strings.max_length) {
         return Ok(Err(Reason::TooLong));
     }
-    strings.put(row, found.bytes).map(Ok)
-}
-
-#[inline]
-fn take_epoch(rule: Times, number: Value) -> Result<i64, Reason> {
-    epoch_to_ms(number, rule.encoding).map_err(|fault| match fault {
-        NoTime::NotFinite => Reason::NotFinite,
-        NoTime::Outside => Reason::BadTime,
-    })
-}
-
-#[inline(always)]
-fn within(rule: Times, ms: i64, earliest: i64, latest: i64) -> Result<i64, Reason> {
-    let is_outside = rule.is_event_time && (ms < earliest || ms > latest);
-    if is_outside { Err(Reason::TimeOutOfBounds) } else { Ok(ms) }
+    strings.put(row, bytes).map(Ok)
 }
 
 /// Whether the text has more code points; it has at most as many as bytes.

@@ -77,6 +77,7 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip]
     fn values_end_where_they_end() {
         for raw in ["1", "-0.5e3", "\"a\\\"b\"", "true", "false", "null", "{}", "[]", "[1,\"a\",null,{\"b\":[]}]", "{ \"a\" : [ 1 , 2 ] , \"\" : {\"x\":{}} }"] {
             assert_eq!(end(raw, 3), Ok(raw.len()), "{raw}");
@@ -85,6 +86,7 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip]
     fn what_is_no_value() {
         for raw in ["", "nul", "truE", "[1,]", "[,1]", "[", "{", "{\"a\":1,}", "{\"a\"}", "{1:1}", "[1 2]", "[}", "]", "{\"a\":}", "{\"a\" 1}", "NaN", "Infinity", "-Infinity", "'a'"] {
             assert_eq!(end(raw, 3), Err(Stop::Syntax), "{raw}");

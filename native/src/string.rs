@@ -162,6 +162,7 @@ mod tests {
     }
 
     #[test]
+    #[rustfmt::skip]
     fn what_is_no_string() {
         for raw in ["", "a", "a\n\"", "\u{1f}\"", "\0\"", "\\x\"", "\\\"", "\\", "\\u12\"", "\\u12G4\"", "\\u+123\"", "\\ud800\\u12\"", "\\ud800\\u"] {
             assert_eq!(found(raw.as_bytes()), Err(Stop::Syntax), "{raw:?}");

@@ -146,15 +146,14 @@ pub fn records<'a>(scanner: &mut Scanner<'a>, learn: Learn, columns: &mut Column
     let mut template: Option<Template<'a>> = None;
     scanner.array(|scanner| {
         let (text, start) = (scanner.text, scanner.at);
-        let (values, end) = match template.as_ref().and_then(|known| known.read(text, start)) {
-            Some(found) => found,
-            None => {
-                let learnt = Template::learn(text, start, learn)?;
-                if template.as_ref().is_some_and(|known| known.origin != learnt.origin) {
-                    return None;
-                }
-                template.insert(learnt).read(text, start)?
+        let (values, end) = if let Some(found) = template.as_ref().and_then(|known| known.read(text, start)) {
+            found
+        } else {
+            let learnt = Template::learn(text, start, learn)?;
+            if template.as_ref().is_some_and(|known| known.origin != learnt.origin) {
+                return None;
             }
+            template.insert(learnt).read(text, start)?
         };
         if columns.is_empty() {
             columns.reserve((text.len() - start) / (end - start) + 1, &values);
@@ -209,4 +208,35 @@ pub fn to_millis(seconds: f64) -> Option<i64> {
 pub fn millis(text: &[u8], start: usize) -> Option<(i64, usize)> {
     let end = integer_end(text, start)?;
     (end - start <= MAX_DIGITS).then(|| (value(&text[start..end]), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_as_the_double_product_is() {
+        for text in
+            ["0", "0.0", "1.5", "1734604200.123", "1734604200.0005", "999999999999.999", "1e3", "1.5E-2"]
+        {
+            let product = text.parse::<f64>().unwrap() * 1000.0;
+            assert_eq!(
+                seconds(text.as_bytes(), 0),
+                Some((product.round_ties_even() as i64, text.len())),
+                "{text}"
+            );
+        }
+        for text in ["", "-1", "1.", ".5", "1e", "1e400", "1234567890123456", "9e15"] {
+            assert_eq!(seconds(text.as_bytes(), 0), None, "{text}");
+        }
+        assert_eq!(seconds(b"017", 0), Some((0, 1))); // what follows is not the number's
+    }
+
+    #[test]
+    fn millis_are_natural_numbers() {
+        assert_eq!(millis(b"999999999999999999,", 0), Some((999_999_999_999_999_999, 18)));
+        assert_eq!(millis(b"1000000000000000000", 0), None);
+        assert_eq!(millis(b"-1", 0), None);
+        assert_eq!(millis(b"", 0), None);
+    }
 }

@@ -67,11 +67,10 @@ def _mixed(batch: pa.RecordBatch) -> int:
     assert native is not None
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        validity, values = column.buffers()
-        kind = _NUMBERS.get(column.type, "int64")
-        columns.append(
-            (_hash_text(name), kind, values, validity if column.null_count else None, column.offset)
-        )
+        validity, values, *texts = column.buffers()
+        kind = "string" if texts else _NUMBERS.get(column.type, "int64")
+        validity = validity if column.null_count else None
+        columns.append((_hash_text(name), kind, values, validity, texts[0] if texts else None, column.offset))
     total: int = native.mix_rows(batch.num_rows, columns)
     return total
 
@@ -113,6 +112,8 @@ def _bits(column: pa.Array) -> pa.UInt64Array:
 def _numbers(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column, each text replaced by its hash."""
     kind = column.type
+    if native is not None and pa.types.is_string(kind):
+        return column  # the kernel hashes them itself
     is_coded = pa.types.is_dictionary(kind)
     if _is_text(kind.value_type if is_coded else kind):
         known: dict[str, int] = {}

@@ -175,7 +175,7 @@ class Builder:
 
 def _kernel(project: Path) -> dict[str, Path]:
     """The wheel that `make setup` has built, where `make package` would put those for all platforms."""
-    wheels = sorted((project / "native/target/wheels").glob("*.whl"))
+    wheels = sorted((project / "build/kernel").glob("*.whl"))
     if not wheels:
         needs.missing("the compiled kernel is not built (scripts/build-kernel)")
     return {f"dist/{one.name}": one for one in wheels}
