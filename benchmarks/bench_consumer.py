@@ -8,12 +8,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from consumer.cost import Cost, table
-from consumer.ours import consume
-from consumer.stand import BUCKET, SHARDS, Stand, payloads
+from consumer.cost import Cost
+from consumer.ours import Consumer, consume
+from consumer.stand import BUCKET, JOURNAL, SHARDS, Stand, payloads
+from consumer.usage import resident_mb
+from figures.results import Kind
 
 import data
 from iotstream.stream_calls import page_of, parse_pages
@@ -23,35 +26,43 @@ ROWS_A_RECORD = 100
 ROUNDS = {"direct": 2, "kcl, polling": 2, "kcl, fanout": 1}
 PEER_ROWS = {"plain": 200_000, "packed": 400_000}
 """It takes its time, and reads no more of a stream."""
-STREAMS = {
-    "plain": "Records of 100 bytes: CPU µs a record",
-    "packed": f"Records of {ROWS_A_RECORD} rows of 100 bytes: CPU µs a row",
-}
-GOALS = {"plain": 2.2, "packed": 0.8}
 PAGE = 10_000
-PAGE_GROUP = f"GetRecords: an answer of {PAGE:,} records of 100 bytes to a RawBatch, HTTP client included"
 PROGRAMS = Path(__file__).with_name("consumer")
+HOUR_BYTES = 3600 * 1_000_000
+"""What a shard takes in an hour at most: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""
+ROW_BYTES = 98
+STEP_RECORDS = 500
+SPAN_BYTES = 128 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def stand():
+def rows(sized):
+    return {stream: sized(count) for stream, count in ROWS.items()}
+
+
+@pytest.fixture(scope="module")
+def stand(rows, sized):
     stand = Stand()
-    rows = payloads(max(ROWS.values()))
-    stand.fill("plain", rows[: ROWS["plain"]])
-    stand.fill("packed", data.packed(rows, "array", ROWS_A_RECORD))
-    stand.fill("page", rows[: PAGE * SHARDS])
+    records = payloads(max(rows.values()))
+    stand.fill("plain", records[: rows["plain"]])
+    stand.fill("packed", data.packed(records, "array", ROWS_A_RECORD))
+    stand.fill("page", payloads(sized(PAGE) * SHARDS))
     yield stand
     stand.close()
 
 
-@pytest.fixture(scope="module")
-def costs(remark):
-    """Of each stream by the name of the way; becomes the tables."""
-    found = {stream: {} for stream in STREAMS}
-    yield found
-    for stream, ways in found.items():
-        for line in table(STREAMS[stream], ways, GOALS[stream]) if ways else ():
-            remark(line)
+@pytest.fixture
+def add(record):
+    """What a way cost, into the table."""
+
+    def run(stream, way, cost, kind=Kind.OTHER):
+        row, note = f"consume-{stream}", f"{cost.rows_per_s:,.0f} rows/s"
+        record(row, way, cost.python_us, kind=kind, note=note)
+        if cost.jvm_warm_us is not None:
+            record(row, f"the JVM beside {way}", cost.jvm_warm_us, note="warm")
+            record(row, f"the JVM beside {way}, from its start", cost.jvm_us)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -64,54 +75,121 @@ def costs(remark):
         ("kcl, polling", "packed"),
     ],
 )
-def test_ours(stand, costs, tmp_path, way, stream):
+def test_ours(stand, rows, add, tmp_path, request, way, stream):  # noqa: PLR0917 - fixtures
     """The best of the rounds; every row is in the lake each time."""
     source, _, retrieval = way.partition(", ")
-    for turn in range(ROUNDS[way]):
+    small = request.config.getoption("small")
+    if small and source == "kcl":
+        pytest.skip("the JVM takes its time to start: tests/sources/kcl and the whole benchmark run it")
+    best = None
+    for turn in range(1 if small else ROUNDS[way]):
         cost = consume(
             stand,
             tmp_path,
             stream,
-            ROWS[stream],
+            rows[stream],
             application="-".join([source, retrieval, stream, str(turn)]),
             source=source,
             retrieval=retrieval,
         )
-        name = f"ours: --source {way}"
-        costs[stream][name] = cost.least(costs[stream].get(name, cost))
+        best = cost.least(best or cost)
+    add(stream, f"ours, {way}", best, Kind.OURS)
 
 
 @pytest.mark.parametrize("stream", ROWS)
-def test_async_kinesis(stand, costs, stream):
+def test_async_kinesis(stand, rows, sized, add, stream):
     """As many rows in an object as ours has in a span of plain records."""
-    path, rows, at_once = f"async-kinesis-{stream}", PEER_ROWS[stream], ROWS["plain"] // SHARDS
-    found = run(stand, "async_kinesis", stream, str(rows), str(at_once), f"s3://{BUCKET}/{path}")
-    assert found["rows"] == rows == stand.lake_rows(path)
-    costs[stream]["async-kinesis, Parquet by awswrangler"] = cost_of(found, rows)
+    path, some, at_once = f"async-kinesis-{stream}", sized(PEER_ROWS[stream]), rows["plain"] // SHARDS
+    found = run(stand, "async_kinesis", stream, str(some), str(at_once), f"s3://{BUCKET}/{path}")
+    assert found["rows"] == some == stand.lake_rows(path)
+    add(stream, "async-kinesis, Parquet by awswrangler", cost_of(found, some))
 
 
 @pytest.mark.parametrize("stream", ROWS)
-def test_bare_loop(stand, costs, stream):
+def test_bare_loop(stand, rows, add, stream):
     found = run(stand, "bare_loop", stream)
-    assert found["records"] * (ROWS_A_RECORD if stream == "packed" else 1) == ROWS[stream]
-    costs[stream]["boto3's get_records in a loop, which only counts"] = cost_of(found, ROWS[stream])
+    assert found["records"] * (ROWS_A_RECORD if stream == "packed" else 1) == rows[stream]
+    add(stream, "boto3's get_records in a loop, which only counts", cost_of(found, rows[stream]))
 
 
-@pytest.mark.parametrize("way", ["ours: msgspec", "botocore's parser"])
-def test_page(measure, stand, way):
+@pytest.mark.parametrize("way", ["ours", "botocore's parser"])
+def test_page(measure, stand, sized, way):
     client = stand.new_client("kinesis")
     shard = stand.shards("page")[0]["ShardId"]
     request = {"StreamName": "page", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
     iterator = client.get_shard_iterator(**request)["ShardIterator"]
-    if way.startswith("ours"):
+    if way == "ours":
         parse_pages(client)
 
     def read(_):
         raw = page_of(client.get_records(ShardIterator=iterator)).raw("page", shard)
-        assert len(raw) == PAGE
+        assert len(raw) == sized(PAGE)
 
-    measure(read, [None], PAGE, group=PAGE_GROUP, name=way)
+    kind = Kind.OURS if way == "ours" else Kind.OTHER
+    measure(read, [None], sized(PAGE), row="page", way=way, kind=kind)
     client.close()
+
+
+@pytest.mark.timeout(0)
+def test_memory(record, tmp_path, request):
+    """An hour's worth of records of a full shard within some minutes; the consumer's memory all the while."""
+    minutes = request.config.getoption("steady")
+    if not minutes:
+        pytest.skip("takes minutes: --steady MINUTES")
+    stand = Stand()
+    try:
+        samples, spans = steady(stand, tmp_path, minutes)
+    finally:
+        stand.close()
+    highest = [
+        max(part)
+        for part in (
+            samples,
+            samples[len(samples) // 6 : len(samples) // 2],
+            samples[len(samples) * 2 // 3 :],
+        )
+    ]
+    note = f"{spans} spans of {SHARDS} shards, median {sorted(samples)[len(samples) // 2]:,.0f} MB"
+    record("steady-memory", "ours, direct", highest[0], kind=Kind.OURS, note=note)
+    # From the first half to the last third: half of the run.
+    growth = max(highest[2] - highest[1], 0) * 2
+    record("steady-growth", "ours, direct", growth, kind=Kind.OURS)
+
+
+def steady(stand, directory, minutes):
+    """The consumer's memory, MB, as it reads what comes in at an even rate; and how many spans it wrote."""
+    stand.fill("steady", [])
+    settings = {
+        "IOTSTREAM_STREAM_NAME": "steady",
+        "IOTSTREAM_JOURNAL_APPLICATION": "steady",
+        "IOTSTREAM_JOURNAL_URI": f"dynamodb://{JOURNAL}",
+        "IOTSTREAM_LAKE_URI": f"s3://{BUCKET}/steady",
+        "IOTSTREAM_SPAN_MAX_ROWS": "1000000000",
+        "IOTSTREAM_SPAN_MAX_BYTES": str(SPAN_BYTES),
+        "IOTSTREAM_SPAN_MAX_AGE_S": "3600",
+        "IOTSTREAM_CONSUMER_SOURCE": "direct",
+        "IOTSTREAM_CONSUMER_PORT": "0",
+    }
+    consumer, samples, sent, first = Consumer(stand, directory, settings), [], 0, 0
+    step = STEP_RECORDS * ROWS_A_RECORD
+    # An hour's event time, from an hour ago on, in as many rows as an hour's worth of bytes makes.
+    begin_ms, step_ms = round(time.time() * 1000) - 3_600_000, 3_600_000 * ROW_BYTES / HOUR_BYTES
+    try:
+        began = time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < minutes * 60:
+            samples.append(resident_mb(consumer.process.pid))
+            if sent > HOUR_BYTES * elapsed / (minutes * 60):
+                time.sleep(0.05)
+                continue
+            records = data.packed(
+                data.telemetry(step, first=first, begin_ms=begin_ms, step_ms=step_ms), "array", ROWS_A_RECORD
+            )
+            stand.put("steady", records)
+            sent, first = sent + sum(map(len, records)), first + step
+        consumer.stop()
+        return samples, sum(1 for _ in stand.keys("steady/spans/"))
+    finally:
+        consumer.kill()
 
 
 def run(stand, program, *arguments):

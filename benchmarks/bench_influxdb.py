@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from figures.results import Kind
 
 import iotstream
 from iotstream.pipeline import to_batch
@@ -20,16 +21,20 @@ ROWS = 10_000
 LINES_PER_CALL = 5_000
 SCHEMA = iotstream.Schema.load()
 MAPPING = Mapping.of(SCHEMA)
-GROUP = "InfluxDB: line protocol built"
+NAMES = {
+    "ours": "ours",
+    "f_string_loop": "f-strings in a loop",
+    "influxdb_client_points": "the official client's points",
+}
 
 
 @pytest.fixture(scope="module")
-def batches():
+def batches(sized):
     """Two lists in turn, so that none stays in the cache."""
-    return [batch(seed) for seed in range(2)]
+    return [batch(seed, sized(ROWS)) for seed in range(2)]
 
 
-def batch(seed):
+def batch(seed, rows):
     now = int(time.time() * 1000)
     payloads = [
         json.dumps(
@@ -40,7 +45,7 @@ def batch(seed):
                 "timestamp": now - row,
             }
         ).encode()
-        for row in range(ROWS)
+        for row in range(rows)
     ]
     return to_batch(iotstream.decode(raw_batch(payloads, arrival_ms=now), SCHEMA))
 
@@ -88,15 +93,18 @@ def influxdb_client_points(points):
 @pytest.mark.parametrize("way", [influxdb_client_points, f_string_loop, ours], ids=lambda way: way.__name__)
 def test_build(measure, batches, way):
     ways = [way(points_of(one.data, MAPPING, Version.V2)) for one in batches]
-    measure(lambda write: write(), ways, ROWS, group=GROUP, name=way.__name__, rounds=20)
+    kind = Kind.OURS if way is ours else Kind.OTHER
+    rows = batches[0].data.num_rows
+    measure(lambda write: write(), ways, rows, row="influxdb", way=NAMES[way.__name__], kind=kind, rounds=20)
 
 
 def test_points_and_build(measure, batches):
     """With what comes before: refusals looked for, of equal series and time the last."""
+    rows = batches[0].data.num_rows
 
     def write(one):
         points = points_of(one.data, MAPPING, Version.V2)
-        assert points.data.num_rows == ROWS
+        assert points.data.num_rows == rows
         return built(points)
 
-    measure(write, batches, ROWS, group=f"{GROUP}, rows checked first", name="ours", rounds=20)
+    measure(write, batches, rows, row="influxdb-checked", way="ours", kind=Kind.OURS, rounds=20)

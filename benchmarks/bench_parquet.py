@@ -7,6 +7,7 @@ from unittest.mock import patch
 import boto3
 import pyarrow as pa
 import pytest
+from figures.results import Kind
 
 import data
 import iotstream
@@ -38,11 +39,17 @@ def environ():
     service.stop()
 
 
-def table_of(rows):
-    lists = [data.flat(10_000, seed) for seed in range(min(rows // 10_000, 20))]
-    batches = [iotstream.decode(one, SCHEMA).data for one in lists]
-    table = pa.Table.from_batches(batches)
-    return pa.concat_tables([table] * (rows // table.num_rows))
+@pytest.fixture(scope="module")
+def table_of(sized):
+    """`table_of(rows)`: decoded telemetry."""
+
+    def make(rows):
+        rows = sized(rows)
+        lists = [data.flat(min(rows, 10_000), seed) for seed in range(min(-(-rows // 10_000), 20))]
+        table = pa.Table.from_batches([iotstream.decode(one, SCHEMA).data for one in lists])
+        return pa.concat_tables([table] * (rows // table.num_rows))
+
+    return make
 
 
 def ours(table, environ):
@@ -56,7 +63,7 @@ def ours(table, environ):
     return write
 
 
-def awswrangler(table, environ):  # noqa: ARG001 - it is in the environment
+def awswrangler(table, environ, prefix="theirs"):  # noqa: ARG001 - it is in the environment
     import awswrangler as wr
 
     frame = table.to_pandas()
@@ -66,7 +73,7 @@ def awswrangler(table, environ):  # noqa: ARG001 - it is in the environment
     def write(_):
         wr.s3.to_parquet(
             df=frame,
-            path=f"s3://{BUCKET}/theirs/",
+            path=f"s3://{BUCKET}/{prefix}/",
             dataset=True,
             mode="append",
             partition_cols=["dt", "hour"],
@@ -78,16 +85,27 @@ def awswrangler(table, environ):  # noqa: ARG001 - it is in the environment
 # Of pandas, by awswrangler.
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("way", [ours, awswrangler], ids=lambda way: way.__name__)
-@pytest.mark.parametrize("rows", [10_000, 1_000_000])
-def test_put(measure, environ, rows, way):
-    group = f"Parquet: {rows:,} rows split, encoded and put, a row"
-    rounds = 7 if rows == 10_000 else 3
-    measure(way(table_of(rows), environ), [None], rows, group=group, name=way.__name__, rounds=rounds)
+@pytest.mark.parametrize(("row", "rows"), [("parquet-10k", 10_000), ("parquet-1m", 1_000_000)])
+def test_put(measure, environ, table_of, row, rows, way):  # noqa: PLR0917 - fixtures
+    table = table_of(rows)
+    kind = Kind.OURS if way is ours else Kind.OTHER
+    rounds = 12 if rows == 10_000 else 4
+    measure(way(table, environ), [None], table.num_rows, row=row, way=way.__name__, kind=kind, rounds=rounds)
 
 
-def test_size(remark):
+def test_size(record, table_of):
     table = table_of(1_000_000)
     size = sum(
         len(encode(partition.data, SCHEMA, {}, ParquetSettings())) for partition in split(table, "timestamp")
     )
-    remark(f"Parquet: {size / table.num_rows:.1f} bytes a row in 1,000,000 rows")
+    record("parquet-bytes", "ours", size / table.num_rows, kind=Kind.OURS)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_size_by_awswrangler(record, environ, table_of):
+    """What lies in the bucket: compressed as it does by default."""
+    table = table_of(1_000_000)
+    awswrangler(table, environ, prefix="size")(None)
+    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="size/")
+    size = sum(one["Size"] for page in pages for one in page["Contents"])
+    record("parquet-bytes", "awswrangler", size / table.num_rows)

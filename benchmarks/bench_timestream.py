@@ -1,4 +1,4 @@
-"""Rows to Timestream: ours against what its users do: awswrangler, boto3, over one local server.
+"""Rows to Timestream: ours against what its users do: awswrangler, boto3, over TLS to one local server.
 
 The server runs in another process. What counts is the client's CPU time a record, all threads of this
 process together: waiting for a local server says nothing about a remote one.
@@ -6,11 +6,14 @@ process together: waiting for a local server says nothing about a remote one.
 
 import json
 import time
+from pathlib import Path
 
 import boto3
 import pytest
+from figures.results import Kind
 
 import iotstream
+from iotstream.local.pki import Pki
 from iotstream.local.process import ServiceProcess
 from iotstream.pipeline import to_batch
 from iotstream.sinks.timestream import TimestreamSettings, TimestreamSink
@@ -25,23 +28,27 @@ SCHEMA = iotstream.Schema.load()
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("pki")
     program = ServiceProcess(
-        "iotstream.local.timestream",
-        ["--port", "0", "--database", DATABASE, "--table", TABLE, "--magnetic-writes"],
+        "timestream_tls",
+        ["--pki", str(directory), "--database", DATABASE, "--table", TABLE],
+        environment={"PYTHONPATH": str(Path(__file__).parent)},
     )
+    url = f"https://127.0.0.1:{program.port}"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_TIMESTREAM_WRITE", f"http://127.0.0.1:{program.port}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_TIMESTREAM_WRITE", url)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(Pki(directory).ca))
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-        yield f"http://127.0.0.1:{program.port}"
+        yield url
     program.stop()
 
 
 @pytest.fixture(scope="module")
-def batch():
-    now = int(time.time() * 1000)
+def batch(sized):
+    now, rows = int(time.time() * 1000), sized(ROWS)
     payloads = [
         json.dumps(
             {
@@ -51,9 +58,9 @@ def batch():
                 "timestamp": now - row,
             }
         ).encode()
-        for row in range(ROWS)
+        for row in range(rows)
     ]
-    arrival = [now + row // 50 for row in range(ROWS)]
+    arrival = [now + row // 50 for row in range(rows)]
     return to_batch(iotstream.decode(raw_batch(payloads, arrival_ms=arrival), SCHEMA))
 
 
@@ -114,14 +121,18 @@ def boto3_loop(batch, url):
 @pytest.mark.parametrize("way", [boto3_loop, awswrangler, ours], ids=lambda way: way.__name__)
 def test_write(measure, server, batch, way):
     write, close = way(batch, server)
+    names = {boto3_loop: "boto3, 100 records a call", awswrangler: "awswrangler", ours: "ours"}
+    kind = Kind.OURS if way is ours else Kind.OTHER
+    rounds = 15 if way is ours else 4
     try:
         measure(
             lambda _: write(),
             [None],
-            ROWS,
-            group="Timestream: client CPU, TLS off",
-            name=way.__name__,
-            rounds=5,
+            batch.data.num_rows,
+            row="timestream",
+            way=names[way],
+            kind=kind,
+            rounds=rounds,
         )
     finally:
         close()
@@ -129,11 +140,11 @@ def test_write(measure, server, batch, way):
 
 def test_build(measure, batch):
     """Points and bodies alone."""
-    mapping, target = Mapping.of(SCHEMA), Target(DATABASE, TABLE)
+    mapping, target, rows = Mapping.of(SCHEMA), Target(DATABASE, TABLE), batch.data.num_rows
 
     def build(_):
-        versions = versions_of(batch.origin, ROWS, 1)
+        versions = versions_of(batch.origin, rows, 1)
         return [body.payload for body in bodies(points_of(batch.data, versions, mapping), mapping, target)]
 
-    assert len(build(None)) == ROWS // 100
-    measure(build, [None], ROWS, group="Timestream: bodies built", name="ours", rounds=20)
+    assert len(build(None)) == -(-rows // 100)
+    measure(build, [None], rows, row="timestream-bodies", way="ours", kind=Kind.OURS, rounds=20)

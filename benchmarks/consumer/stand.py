@@ -61,8 +61,12 @@ class Stand:
             process.stop()
 
     def fill(self, stream, payloads):
-        """Make the stream and put the records into its shards in turn, so that each has as many."""
+        """Make the stream and put the records into it."""
         self.kinesis.create_stream(StreamName=stream, ShardCount=SHARDS)
+        self.put(stream, payloads)
+
+    def put(self, stream, payloads):
+        """Put the records into the stream's shards in turn, so that each gets as many."""
         keys = [one["HashKeyRange"]["StartingHashKey"] for one in self.shards(stream)]
         # The SDK takes four times as long over it.
         connection = HTTPConnection(urlsplit(self.environment["AWS_ENDPOINT_URL_KINESIS"]).netloc)
@@ -114,17 +118,18 @@ class Stand:
 
     def committed_rows(self, prefix):
         """Rows of the spans whose manifests are in our lake: they are written last."""
-        return sum(json.loads(self._body(key))["rows"] for key in self._keys(prefix + "/spans/"))
+        return sum(json.loads(self._body(key))["rows"] for key in self.keys(prefix + "/spans/"))
 
     def lake_rows(self, prefix):
         """Rows of the Parquet objects of a lake, whoever wrote it."""
         return sum(
             pq.read_metadata(io.BytesIO(self._body(key))).num_rows
-            for key in self._keys(prefix + "/")
+            for key in self.keys(prefix + "/")
             if key.endswith(".parquet")
         )
 
-    def _keys(self, prefix):
+    def keys(self, prefix):
+        """The lake's keys that begin so."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return [one["Key"] for page in pages for one in page.get("Contents", ())]
 

@@ -60,3 +60,9 @@ def usage(pid):
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     read = Path(f"/proc/{pid}/io").read_bytes().split()[1]
     return Usage((int(fields[11]) + int(fields[12])) / TICKS_A_SECOND, int(read))
+
+
+def resident_mb(pid):
+    """Memory that the process holds now, MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
