@@ -30,6 +30,7 @@ from moto.ec2.responses.monitoring import Monitoring
 from moto.iam.access_control import PermissionResult
 from moto.iot.models import IoTBackend
 from moto.iot.responses import IoTResponse
+from moto.kinesis.models import kinesis_backends
 from moto.kinesis.responses import KinesisResponse
 from moto.s3.models import FakeBucket
 
@@ -268,6 +269,21 @@ def _patch_lambda() -> None:
 
     mapping.__init__ = mapping_init_keeping_name
     mapping.get_configuration = mapping_configuration_as_asked
+
+    # The stream of a mapping may be the local Kinesis's, which moto doesn't know.
+    create = awslambda.LambdaBackend.create_event_source_mapping
+
+    def create_mapping(self: Any, spec: dict[str, Any]) -> Any:
+        source = spec["EventSourceArn"]
+        streams = kinesis_backends[self.account_id][self.region_name].streams.values()
+        if ":kinesis:" not in source or source in {one.arn for one in streams}:
+            return create(self, spec)
+        spec["FunctionArn"] = self.get_function(spec["FunctionName"]).function_arn
+        made = mapping(spec)
+        self._event_source_mappings[made.uuid] = made
+        return made
+
+    awslambda.LambdaBackend.create_event_source_mapping = create_mapping
 
     # Each record that is put would start the function, by docker.
     awslambda.LambdaBackend.send_kinesis_message = lambda *_, **__: None

@@ -1,6 +1,6 @@
 """What a record costs us: CPU, bytes, memory, as measured. The cost model has these figures from here only.
 
-All from docs/benchmarks.md (two shared x86-64 cores, Python 3.11, messages of about 100 bytes, four fields)
+All from docs/benchmarks/ (two shared x86-64 cores, Python 3.11, messages of about 100 bytes, four fields)
 unless said otherwise. After a new measurement change them here, and the generated parts of docs/cost.md and
 docs/capacity.md (`python tests/cost/cost_pages.py`).
 """
