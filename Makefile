@@ -77,8 +77,10 @@ package: setup ## Wheels, and Lambda zips for arm64 and x86_64, in dist/
 	@$(BIN)/python scripts/package.py $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup ## Compare the decoders on mutated payloads (ARGS="--seconds 600")
+fuzz: setup ## Compare the decoders on mutated payloads, the kernel under a sanitizer too (ARGS="--seconds 600")
 	@$(BIN)/python scripts/fuzz_decode.py $(ARGS)
+	@if rustc +nightly -V > /dev/null 2>&1; then native/fuzz.sh; else \
+	  echo 'not under a sanitizer: that needs a nightly Rust (rustup toolchain install nightly --component miri,rust-src)' >&2; fi
 
 .PHONY: chaos
 chaos: setup ## Kill consumers hundreds of times and count every item (up to 90 minutes; goes on where it was)
