@@ -223,6 +223,12 @@ mod tests {
     }
 
     #[test]
+    fn strings_end_where_offsets_do() {
+        let mut strings = Strings { max_length: 9, offsets: vec![0; 2], data: Vec::new() };
+        assert_eq!(strings.grow(i32::MAX as usize + 1), Err(Stop::Overflow));
+    }
+
+    #[test]
     fn a_row_overwrites_and_nulls_are_forgotten() {
         let field = Field { kind: Kind::String(9), may_be_absent: true, default: None };
         let mut column = Column::new(&field, 2);

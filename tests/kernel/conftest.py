@@ -1,7 +1,13 @@
+import sys
+from pathlib import Path
+
 import pytest
 
 import native_ways
 from iotstream._native import native
+
+# The payloads of the decoders' tests.
+sys.path.append(str(Path(__file__).parents[1] / "core"))
 
 
 @pytest.fixture(scope="session")
