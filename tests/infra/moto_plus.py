@@ -278,8 +278,9 @@ def _patch_lambda() -> None:
         streams = kinesis_backends[self.account_id][self.region_name].streams.values()
         if ":kinesis:" not in source or source in {one.arn for one in streams}:
             return create(self, spec)
-        spec["FunctionArn"] = self.get_function(spec["FunctionName"]).function_arn
-        made = mapping(spec)
+        function = self._lambdas.get_function_by_name_or_arn_with_qualifier(spec["FunctionName"])
+        of = {"RegionName": self.region_name, "AccountId": self.account_id}
+        made = mapping({**spec, **of, "FunctionArn": function.function_arn})
         self._event_source_mappings[made.uuid] = made
         return made
 

@@ -84,9 +84,10 @@ data "aws_iam_policy_document" "lake" {
     resources = [var.lake_bucket_arn, var.quarantine_bucket_arn]
   }
 
+  # Only a consumer that reads all shards by itself asks for all of their items at once.
   statement {
     sid       = "Journal"
-    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+    actions   = concat(["dynamodb:GetItem", "dynamodb:UpdateItem"], local.lambda ? [] : ["dynamodb:Query"])
     resources = [var.journal_table_arn]
   }
 
