@@ -184,13 +184,16 @@ def user_records(payload: bytes) -> list[bytes] | None:
 def inflate_text(payload: bytes, max_inflated: int) -> bytes | None:
     """The text of a payload, decompressed where it is compressed; None where only the reference can tell."""
 
-def mix_rows(rows: int, columns: Sequence[tuple[int, str, BytesLike, BytesLike | None, int]]) -> int:
+def mix_rows(
+    rows: int, columns: Sequence[tuple[int, str, BytesLike, BytesLike | None, BytesLike | None, int]]
+) -> int:
     """The sum of the rows' hashes modulo 2^64, as `iotstream.row_hash` has them.
 
     Args:
         rows: how many.
-        columns: of each its seed; its kind, "bool", "int32", "int64", "float32" or "float64"; the memory of
-            its values; that of its validity, or None; and the index of its first value in there.
+        columns: of each its seed; its kind, "bool", "int32", "int64", "float32", "float64" or "string"; the
+            memory of its values (of strings their int32 offsets); that of its validity, or None; that of its
+            texts, or None; and the index of its first value in there.
 
     Raises:
         ValueError: a column's memory has fewer rows, or its kind is none of these.

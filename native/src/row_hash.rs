@@ -45,16 +45,13 @@ struct Column {
     offset: usize,
 }
 
+/// Its seed, its kind, the memory of its values, that of its validity if there are nulls, that of its texts if it
+/// has offsets, and the index of its first value in there.
+type Given = (u64, String, Bytes, Option<Bytes>, Option<Bytes>, usize);
+
 /// The sum of the hashes of the rows, modulo 2^64.
-///
-/// Each column: its seed, its kind, the memory of its values, that of its validity if there are nulls, that of
-/// its texts if it has offsets, and the index of its first value in there.
 #[pyfunction]
-pub fn mix_rows(
-    py: Python<'_>,
-    rows: usize,
-    columns: Vec<(u64, String, Bytes, Option<Bytes>, Option<Bytes>, usize)>,
-) -> PyResult<u64> {
+pub fn mix_rows(py: Python<'_>, rows: usize, columns: Vec<Given>) -> PyResult<u64> {
     let columns = columns
         .into_iter()
         .map(|(seed, kind, values, validity, texts, offset)| {

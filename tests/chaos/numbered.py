@@ -111,7 +111,7 @@ class Producer:
         if kind == "aggregate":
             return device, kpl_aggregate(items, partition_key=device)
         lines = b"\n".join(items)
-        return device, gzip.compress(lines) if kind == "gzip" else lines
+        return device, gzip.compress(lines, mtime=0) if kind == "gzip" else lines
 
     def _item(self, device: str) -> dict[str, Any]:
         self._next += 1

@@ -264,8 +264,12 @@ def compress(raw, r):
         return zstd(raw)
     if kind == 2:
         cut = r.randrange(len(raw) + 1)
-        return gzip.compress(raw[:cut]) + gzip.compress(raw[cut:]) + b"\0" * r.choice([0, 0, 3])
-    return gzip.compress(raw)
+        return (
+            gzip.compress(raw[:cut], mtime=0)
+            + gzip.compress(raw[cut:], mtime=0)
+            + b"\0" * r.choice([0, 0, 3])
+        )
+    return gzip.compress(raw, mtime=0)
 
 
 def payload(schema, r):

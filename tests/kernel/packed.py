@@ -23,24 +23,26 @@ def zstd_at_once(data):
 
 def gzip_with(flags, header, data):
     """A gzip member whose header has more than it must (RFC 1952, 2.3)."""
-    packed = gzip.compress(data)
+    packed = gzip.compress(data, mtime=0)
     return packed[:3] + bytes([flags]) + packed[4:10] + header + packed[10:]
 
 
 PACKERS = {
     "gzip": gzip.compress,
-    "gzip, stored": lambda data: gzip.compress(data, 0),
-    "gzip, fastest": lambda data: gzip.compress(data, 1),
+    "gzip, stored": lambda data: gzip.compress(data, 0, mtime=0),
+    "gzip, fastest": lambda data: gzip.compress(data, 1, mtime=0),
     "gzip, members": lambda data: b"".join(
-        gzip.compress(data[at : at + 100]) for at in range(0, max(len(data), 1), 100)
+        gzip.compress(data[at : at + 100], mtime=0) for at in range(0, max(len(data), 1), 100)
     ),
-    "gzip, padded": lambda data: gzip.compress(data) + b"\0" * 40 + gzip.compress(b"") + b"\0",
+    "gzip, padded": lambda data: (
+        gzip.compress(data, mtime=0) + b"\0" * 40 + gzip.compress(b"", mtime=0) + b"\0"
+    ),
     "gzip, name": lambda data: gzip_with(8, b"name\0", data),
     "gzip, extra, name, comment": lambda data: gzip_with(28, b"\x03\0abcname\0comment\0", data),
     "zlib": zlib.compress,
     "zlib, small window": lambda data: zlib.compress(data, wbits=9),
     "zlib, stored": lambda data: zlib.compress(data, 0),
-    "zlib, then gzip": lambda data: zlib.compress(data[:50]) + b"\0" + gzip.compress(data[50:]),
+    "zlib, then gzip": lambda data: zlib.compress(data[:50]) + b"\0" + gzip.compress(data[50:], mtime=0),
     "zstd": zstd,
     "zstd, at once": zstd_at_once,
     "zstd, frames": lambda data: zstd(data[:50]) + zstd_at_once(b"") + zstd_at_once(data[50:]),

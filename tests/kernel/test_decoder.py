@@ -231,7 +231,7 @@ def test_more_fields_than_bits_in_a_word():
         (FLAT, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"),
         (FLAT, b"[" * 5000),
         (FLAT, b"[" + b",".join([ROW] * 10_001) + b"]"),
-        (FLAT, gzip.compress(ROW)[:-1]),
+        (FLAT, gzip.compress(ROW, mtime=0)[:-1]),
         (FLAT, b"\x1f\x8b"),
         (FLAT, raw("temperature", "0." + "0" * 1500 + "1")),
         (SENSORS, b'{"ts":1734604200,"device_id":"5e:44","data":{"temp":86,"light":true}}'),
