@@ -8,7 +8,7 @@ use crate::plan::{Action, DEEPEST, Floats, Integers, Plan, Times};
 use crate::rows::Rows;
 use crate::skip;
 use crate::string;
-use crate::text::{Text, is_blank, strip_blanks};
+use crate::text::{Scratch, Text, is_blank, strip_blanks};
 use crate::time::{Encoding, LastDay, NoTime, epoch_to_ms};
 
 pub struct Scanner<'p> {
@@ -310,15 +310,15 @@ fn check_utf8(text: Text) -> Result<(), Stop> {
 #[cold]
 #[inline(never)]
 fn next_object_line(text: Text, mut at: usize) -> Result<usize, Stop> {
+    let mut scratch = Scratch::default();
     while let Some(newline) = memchr::memchr(b'\n', text.slice(at, text.end())) {
         at += newline + 1;
         let line = text.slice(at, text.end());
-        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-        let begin = text.skip_blanks(at);
-        let end = begin + strip_blanks(line).len();
-        if text.byte(begin) == b'{' {
-            match skip::value(text, begin, DEEPEST) {
-                Ok(stop) if stop == end => return Ok(at),
+        let line = strip_blanks(&line[..memchr::memchr(b'\n', line).unwrap_or(line.len())]);
+        // Read alone, so that no line is read again as a part of the ones before it.
+        if line.starts_with(b"{") && line.ends_with(b"}") {
+            match skip::value(scratch.load(line), 0, DEEPEST) {
+                Ok(end) if end == line.len() => return Ok(at),
                 Ok(_) | Err(Stop::Syntax) => {}
                 Err(stop) => return Err(stop),
             }
