@@ -8,18 +8,13 @@ short for a lake, run `iotstream audit` as a task instead.
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 from iotstream.audit.scheduled import ScheduledAudit
+from iotstream.emf import to_stdout
 from iotstream.settings import Settings
-
-
-def _emit(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
 
 
 def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001 - the schedule says nothing
     """Audit once; the answer is the report."""
-    return ScheduledAudit(Settings.load(os.environ), emit=_emit)()
+    return ScheduledAudit(Settings.load(os.environ), emit=to_stdout)()

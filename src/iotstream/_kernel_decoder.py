@@ -8,7 +8,6 @@ says is the reference's too, made when somebody looks at it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from iotstream._columns import pieces
 from iotstream._native import native
 from iotstream._outcomes import Outcome, Places, extra_fields, mask, shifted, split, text_of, with_rows
-from iotstream._python_decoder import CHUNK_RECORDS, PythonDecoder
+from iotstream._python_decoder import CHUNK_RECORDS
 from iotstream._reference import Bad, Known, Row, read_item, read_record
 from iotstream.decoded import Decoded
 from iotstream.records import Column
@@ -28,6 +27,8 @@ _REASONS = {str(reason): reason for reason in Reason}
 _INDEXES = pa.array(range(CHUNK_RECORDS), pa.int32())
 _ZEROS = pa.array([0] * CHUNK_RECORDS, pa.int32())
 _INT64_BYTES = 8
+_UNKNOWN = -(2**63)
+"""Says to the kernel that an arrival is not known."""
 
 
 class KernelDecoder:
@@ -56,9 +57,7 @@ class KernelDecoder:
             arrival_ms: int64, n: when each arrived; None where it is unknown.
             offset: added to the index of each record.
         """
-        if arrival_ms is not None and arrival_ms.null_count:
-            return self._in_python.decode(payloads, arrival_ms, offset=offset)
-        arrivals = None if arrival_ms is None else _numbers(arrival_ms)
+        arrivals = None if arrival_ms is None else _numbers(arrival_ms.fill_null(_UNKNOWN))
         if isinstance(payloads, Column):
             chunk = self._decoder.decode_column(*payloads.buffers, arrivals)
         else:
@@ -75,10 +74,6 @@ class KernelDecoder:
             item=places.item,
             extra_fields=extra_fields(payloads, self._schema, offset),
         )
-
-    @cached_property
-    def _in_python(self) -> PythonDecoder:
-        return PythonDecoder(self._schema)
 
 
 class _Work:

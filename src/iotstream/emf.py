@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -51,6 +52,12 @@ def document(
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+
+
+def to_stdout(line: bytes) -> None:
+    """Write a line where CloudWatch reads it: Lambda's log, or its agent's."""
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 def metrics_of(stats: Stats) -> list[Metric]:

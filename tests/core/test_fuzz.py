@@ -29,6 +29,15 @@ def test_both_ways_agree(block):
 
 
 @pytest.mark.parametrize("name", mutations.SCHEMAS)
+def test_arrivals_may_be_unknown_here_and_there(name):
+    r = mutations.seeded(name)
+    for _ in range(60):
+        payloads, arrival_ms = mutations.batch(mutations.SCHEMAS[name], r)
+        arrivals = arrival_ms or [mutations.ARRIVAL_MS] * len(payloads)
+        agreement.check(payloads, mutations.SCHEMAS[name], [r.choice([None, one]) for one in arrivals])
+
+
+@pytest.mark.parametrize("name", mutations.SCHEMAS)
 def test_an_independent_judge_agrees(name):
     r = mutations.seeded(name)
     judged = 0

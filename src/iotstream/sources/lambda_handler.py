@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 import pyarrow.compute as pc
 
 from iotstream.assembly import Assembly
-from iotstream.emf import Metric, document, metrics_of
+from iotstream.emf import Metric, document, metrics_of, to_stdout
 from iotstream.errors import ClaimLost, GapFound, SinkUnavailable, StreamUnavailable
 from iotstream.pipeline import Pipeline, Progress, Stats
 from iotstream.position import Position
@@ -60,7 +59,7 @@ class KinesisHandler:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._emit = emit or _to_stdout
+        self._emit = emit or to_stdout
         self._now = now
         self._assembly: Assembly | None = None
         log.setLevel(settings.log.level)
@@ -129,8 +128,3 @@ def _take(pipeline: Pipeline, raw: RawBatch, context: Context) -> Position | Non
         pipeline.push(raw.slice(start, start + size) if steps > 1 else raw, 0.0)
     pipeline.drain()
     return rest
-
-
-def _to_stdout(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()

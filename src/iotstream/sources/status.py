@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from iotstream.emf import Metric, document, metrics_of
+from iotstream.emf import Metric, document, metrics_of, to_stdout
 from iotstream.errors import ConfigurationError
 from iotstream.pipeline import Pipeline, Stats
 
@@ -221,7 +220,7 @@ class StatusLog:
         self._namespace = namespace
         self._dimensions = {"Application": application, "Stream": stream}
         self._every_s = every_s
-        self._emit = emit or _to_stdout
+        self._emit = emit or to_stdout
         self._before = ShardStatus(shard_id="", updated=0.0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -365,8 +364,3 @@ def _stats(counts: ShardStatus) -> Stats:
         refused=Counter(counts.refused),
         seconds=defaultdict(float, counts.seconds),
     )
-
-
-def _to_stdout(line: bytes) -> None:
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
