@@ -146,10 +146,19 @@ def _handler(tap: Tap, upstream_port: int, table: str) -> type[BaseHTTPRequestHa
                     return answer.status, answer.getheaders(), answer.read()
                 except (http.client.HTTPException, ConnectionError):
                     # The server closed a connection that was kept.
-                    self.upstream = None
+                    self.hang_up()
                     if not again:
                         raise
             raise AssertionError
+
+        def hang_up(self):
+            if self.upstream is not None:
+                self.upstream.close()
+                self.upstream = None
+
+        def finish(self):
+            self.hang_up()
+            super().finish()
 
         def answer(self, answer):
             status, headers, body = answer
