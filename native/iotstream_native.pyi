@@ -178,8 +178,16 @@ def may_hold_aggregates_column(offsets: BytesLike, data: BytesLike) -> bool:
         ValueError: the offsets do not rise or lead beyond the data.
     """
 
-def user_records(payload: bytes) -> list[bytes] | None:
-    """The user records of a KPL aggregate, in order; None if the payload isn't one."""
+def split_aggregates(offsets: BytesLike, data: BytesLike) -> list[Buffer]:
+    """The user records of a column's KPL aggregates, and its other payloads as they are.
+
+    Returns:
+        n + 1 int32 offsets; the bytes that they count; n int64, the index of the payload that each came in;
+        n int64, its number in there. An aggregate that holds none gives one that is empty.
+
+    Raises:
+        ValueError: the offsets do not rise or lead beyond the data.
+    """
 
 def inflate_text(payload: bytes, max_inflated: int) -> bytes | None:
     """The text of a payload, decompressed where it is compressed; None where only the reference can tell."""

@@ -29,6 +29,7 @@ mod event;
 mod inflate;
 mod json;
 mod kpl;
+mod md5_lanes;
 mod message;
 mod records;
 mod template;
@@ -48,7 +49,7 @@ fn iotstream_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(message::read_message, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::may_hold_aggregates, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::may_hold_aggregates_column, module)?)?;
-    module.add_function(wrap_pyfunction!(kpl::user_records, module)?)?;
+    module.add_function(wrap_pyfunction!(kpl::split_aggregates, module)?)?;
     module.add_function(wrap_pyfunction!(inflate::inflate_text, module)?)?;
     module.add_function(wrap_pyfunction!(row_hash::mix_rows, module)?)
 }

@@ -7,7 +7,7 @@ where it is installed, pure Python else.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from iotstream._native import native
 from iotstream._python_decoder import CHUNK_BYTES, CHUNK_RECORDS, PythonDecoder
 from iotstream.decoded import Decoded
 from iotstream.records import RawBatch, about_size
-from iotstream.rejects import Rejects
+from iotstream.rejects import Reject, Rejects
 from iotstream.schema import Schema
 from iotstream.unpack import deaggregate, may_hold_aggregates, split_aggregates
 
@@ -88,20 +88,22 @@ def _decode_aggregates(payloads: Sequence[bytes], schema: Schema) -> Decoded:
     users, parents, numbers = split_aggregates(payloads)
     decoded = _decode_records(users, schema, None)
     if decoded.data.num_rows + len(decoded.rejects) > len(users):
-        numbers = _first_items(decoded, parents)
-    parent, first = pa.array(parents, pa.int32()), pa.array(numbers, pa.int32())
+        numbers = _first_items(decoded, parents.to_pylist())
+
+    def rejects() -> Iterator[Reject]:
+        for one in decoded.rejects:
+            record, first = parents[one.record].as_py(), numbers[one.record].as_py()
+            yield one._replace(record=record, item=first + one.item)
+
     return replace(
         decoded,
-        record=parent.take(decoded.record),
-        item=pc.add(first.take(decoded.record), decoded.item),
-        rejects=Rejects(
-            one._replace(record=parents[one.record], item=numbers[one.record] + one.item)
-            for one in decoded.rejects
-        ),
+        record=parents.take(decoded.record).cast(pa.int32()),
+        item=pc.add(numbers.take(decoded.record).cast(pa.int32()), decoded.item),
+        rejects=Rejects.later(decoded.rejects.reasons, rejects),
     )
 
 
-def _first_items(decoded: Decoded, parents: Sequence[int]) -> list[int]:
+def _first_items(decoded: Decoded, parents: list[int]) -> pa.Int64Array:
     """The number that each user record's first item has in the payload that it came in."""
     items = Counter(decoded.record.to_pylist())
     items.update(reject.record for reject in decoded.rejects)
@@ -109,4 +111,4 @@ def _first_items(decoded: Decoded, parents: Sequence[int]) -> list[int]:
     for user in range(1, len(parents)):
         follows = parents[user - 1] == parents[user]
         first.append(first[-1] + items[user - 1] if follows else 0)
-    return first
+    return pa.array(first, pa.int64())

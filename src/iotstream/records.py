@@ -28,6 +28,16 @@ class Column(Sequence[T]):
     def __init__(self, array: pa.BinaryArray | pa.StringArray) -> None:
         self.array = array
 
+    @classmethod
+    def of_bytes(cls, offsets: object, data: object) -> Column[bytes]:
+        """A column over memory that is not copied: n + 1 int32 offsets into the data."""
+        return Column(_strings(pa.binary(), offsets, data))
+
+    @classmethod
+    def of_texts(cls, offsets: object, data: object) -> Column[str]:
+        """The same of UTF-8."""
+        return Column(_strings(pa.string(), offsets, data))
+
     def __len__(self) -> int:
         return len(self.array)
 
@@ -57,6 +67,11 @@ class Column(Sequence[T]):
         """Bytes of all values."""
         ends = memoryview(self.buffers[0]).cast("i")
         return ends[-1] - ends[0]
+
+
+def _strings(kind: pa.DataType, offsets: object, data: object) -> pa.Array:
+    starts = pa.py_buffer(offsets)
+    return pa.Array.from_buffers(kind, starts.size // 4 - 1, [None, starts, pa.py_buffer(data)])
 
 
 def size(values: Sequence[bytes]) -> int:

@@ -45,13 +45,14 @@ def deaggregate(raw: RawBatch) -> RawBatch:
         return raw
     if not may_hold_aggregates(raw.payloads):
         return replace(raw, deaggregated=True)
-    payloads, parents, subs = split_aggregates(raw.payloads)
-    arrival = raw.arrival_ms
+    payloads, parents, numbers = split_aggregates(raw.payloads)
+    sequences, arrival = raw.sequence_numbers, raw.arrival_ms
+    texts = sequences.array if isinstance(sequences, Column) else pa.array(sequences, pa.string())
     return RawBatch(
         payloads=payloads,
-        sequence_numbers=[raw.sequence_numbers[parent] for parent in parents],
-        sub_sequence_numbers=subs,
-        arrival_ms=None if arrival is None else arrival.take(pa.array(parents, pa.int64())),
+        sequence_numbers=Column(texts.take(parents)),
+        sub_sequence_numbers=memoryview(numbers.buffers()[1]).cast("q"),
+        arrival_ms=None if arrival is None else arrival.take(parents),
         stream=raw.stream,
         shard_id=raw.shard_id,
         deaggregated=True,
@@ -77,30 +78,47 @@ def may_hold_aggregates(payloads: Sequence[bytes]) -> bool:
         raise TypeError(f"payloads[{index}] is of type {kind.__name__}: bytes expected") from None
 
 
-def split_aggregates(payloads: Sequence[bytes]) -> tuple[list[bytes], list[int], list[int]]:
+def split_aggregates(payloads: Sequence[bytes]) -> tuple[Sequence[bytes], pa.Int64Array, pa.Int64Array]:
     """User records' payloads, the index of the payload each came in, and its number in there."""
+    if native is None or (column := _column(payloads)) is None:
+        return split_aggregates_in_python(payloads)
+    offsets, data, *indexes = native.split_aggregates(*column.buffers)
+    users = Column.of_bytes(offsets, data)
+    parents, numbers = (
+        pa.Array.from_buffers(pa.int64(), len(users), [None, pa.py_buffer(index)]) for index in indexes
+    )
+    return users, parents, numbers
+
+
+def _column(payloads: Sequence[bytes]) -> Column[bytes] | None:
+    """The payloads as a column; None if they are more than its offsets can count."""
+    if isinstance(payloads, Column):
+        return payloads
+    array = pa.array(payloads, pa.binary())
+    return Column(array) if isinstance(array, pa.BinaryArray) else None
+
+
+def split_aggregates_in_python(
+    payloads: Sequence[bytes],
+) -> tuple[list[bytes], pa.Int64Array, pa.Int64Array]:
+    """The same, without the kernel."""
     out: list[bytes] = []
     parents: list[int] = []
-    subs: list[int] = []
+    numbers: list[int] = []
     for index, payload in enumerate(payloads):
-        users = user_records(payload) if payload[:4] == KPL_MAGIC else None
+        users = user_records(payload)
         users = [payload] if users is None else users or [b""]
         out += users
         parents += [index] * len(users)
-        subs += range(len(users))
-    return out, parents, subs
+        numbers += range(len(users))
+    return out, pa.array(parents, pa.int64()), pa.array(numbers, pa.int64())
 
 
 def user_records(payload: bytes) -> list[bytes] | None:
     """The user records of a KPL aggregate, in order; None if the payload isn't one."""
-    return user_records_in_python(payload) if native is None else native.user_records(payload)
-
-
-def user_records_in_python(payload: bytes) -> list[bytes] | None:
-    """The same, without the kernel."""
-    message, digest = payload[4:-KPL_DIGEST_BYTES], payload[-KPL_DIGEST_BYTES:]
     if len(payload) < len(KPL_MAGIC) + KPL_DIGEST_BYTES or payload[:4] != KPL_MAGIC:
         return None
+    message, digest = payload[4:-KPL_DIGEST_BYTES], payload[-KPL_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         return None
     try:

@@ -13,7 +13,7 @@ from packed import PACKERS, field, gzip_with, sealed, spoil, varint, zstd
 from iotstream import Limits
 from iotstream.records import Column
 from iotstream.testing import kpl_aggregate
-from iotstream.unpack import KPL_MAGIC, inflate, user_records_in_python
+from iotstream.unpack import KPL_MAGIC, inflate, split_aggregates_in_python
 
 ROW = b'{"timestamp":"2024-12-19T10:30:00Z","deviceId":"test-001","temperature":23.5,"humidity":65}'
 MOST = Limits().max_inflated_bytes
@@ -147,9 +147,41 @@ def spoiled_message(message, random):
     return sealed(spoil(message, random))
 
 
-@given(st.lists(st.binary(max_size=300), max_size=50))
+def by_kernel(kernel, payloads):
+    column = Column(pa.array(payloads, pa.binary()))
+    offsets, data, parents, numbers = kernel.split_aggregates(*column.buffers)
+    users = list(Column.of_bytes(offsets, data))
+    return users, list(memoryview(parents).cast("q")), list(memoryview(numbers).cast("q"))
+
+
+def assert_taken_apart_as_in_python(kernel, payloads):
+    """How many records there are."""
+    users, parents, numbers = split_aggregates_in_python(payloads)
+    assert by_kernel(kernel, payloads) == (users, parents.to_pylist(), numbers.to_pylist()), payloads
+    return len(users)
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=50))
 def test_user_records_come_in_order(kernel, users):
-    assert kernel.user_records(kpl_aggregate(users)) == users
+    payloads = [b"x", kpl_aggregate(users), b""]
+    assert by_kernel(kernel, payloads) == (
+        [b"x", *users, b""],
+        [0, *[1] * len(users), 2],
+        [0, *range(len(users)), 0],
+    )
+
+
+@given(st.lists(st.lists(st.binary(max_size=80), max_size=9).map(kpl_aggregate), max_size=20))
+def test_many_aggregates_are_taken_apart_as_in_python(kernel, payloads):
+    assert_taken_apart_as_in_python(kernel, payloads)
+
+
+def test_a_part_of_a_column_is_taken_apart(kernel):
+    column = Column(pa.array([b"x" * 50, kpl_aggregate([b"1", b"2"]), b"3"], pa.binary()))[1:]
+    offsets, data, parents, numbers = kernel.split_aggregates(*column.buffers)
+    assert list(Column.of_bytes(offsets, data)) == [b"1", b"2", b"3"]
+    assert list(memoryview(parents).cast("q")) == [0, 0, 1]
+    assert list(memoryview(numbers).cast("q")) == [0, 1, 0]
 
 
 def of_kind(number, kind, value):
@@ -175,33 +207,26 @@ fields = st.one_of(
 @example(b"\x1a" + b"\xff" * 9 + b"\x01")
 @example(varint((1 << 64) + 3 << 3 | 2) + b"\x00")
 def test_any_message_is_taken_apart_as_in_python(kernel, message):
-    payload = sealed(message)
-    assert kernel.user_records(payload) == user_records_in_python(payload)
+    assert_taken_apart_as_in_python(kernel, [sealed(message)])
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_damaged_aggregates_are_taken_apart_as_in_python(kernel, seed):
     r = random.Random(seed)
     found = 0
-    for _ in range(DAMAGED // 2):
-        whole = kpl_aggregate([r.randbytes(r.randrange(150)) for _ in range(r.randrange(6))])
-        payload = spoiled_message(whole[4:-16], r) if r.random() < 0.9 else spoil(whole, r)
-        users = kernel.user_records(payload)
-        assert users == user_records_in_python(payload), payload
-        found += users is not None
+    for _ in range(DAMAGED // 16):
+        payloads = []
+        for _ in range(8):
+            whole = kpl_aggregate([r.randbytes(r.randrange(150)) for _ in range(r.randrange(6))])
+            payloads.append(spoiled_message(whole[4:-16], r) if r.random() < 0.9 else spoil(whole, r))
+        found += assert_taken_apart_as_in_python(kernel, payloads) - len(payloads)
     assert found > DAMAGED // 100
 
 
 @pytest.mark.parametrize("length", range(21))
 def test_what_is_too_short_is_no_aggregate(kernel, length):
     payload = kpl_aggregate([])[:length].ljust(length, b"\0")
-    assert kernel.user_records(payload) == user_records_in_python(payload)
-
-
-def test_an_aggregate_is_of_type_bytes(kernel):
-    for wrong in ("text", bytearray(kpl_aggregate([])), None):
-        with pytest.raises(TypeError):
-            kernel.user_records(wrong)
+    assert_taken_apart_as_in_python(kernel, [payload])
 
 
 starts = st.sampled_from(
@@ -231,5 +256,6 @@ def test_payloads_are_of_type_bytes(kernel):
 )
 def test_offsets_that_are_none_are_refused(kernel, offsets):
     memory = offsets if isinstance(offsets, bytes) else pa.array(offsets, pa.int32()).buffers()[1]
-    with pytest.raises(ValueError, match="offsets"):
-        kernel.may_hold_aggregates_column(memory, b"1234")
+    for function in (kernel.may_hold_aggregates_column, kernel.split_aggregates):
+        with pytest.raises(ValueError, match="offsets"):
+            function(memory, b"1234")

@@ -25,6 +25,7 @@ LOCAL_INIT_TIMEOUT_S = 60.0
 """Lambda allows the init phase 10 s; that a shared machine is slower is no fault of the function."""
 TAIL_LINES = 40
 _POLL_S = 0.05
+_LOG_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,16 +118,19 @@ class Environment:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._api = RuntimeApi(self._answers.put)
         self._began = time.monotonic()
+        read, self._log = os.pipe()
         self._process = subprocess.Popen(
             [*self._wrapper(), sys.executable, "-P", launcher.__file__],
             cwd=configuration.task_root,
             env=configuration.variables(self._api.port),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._mark = f"end of log {uuid.uuid4()}\n".encode()
+        self._marked = threading.Event()
+        self._reader = threading.Thread(target=self._read_log, args=(read,), daemon=True)
         self._reader.start()
         self._init_s: float | None = None
         self.usable = True
@@ -178,10 +182,10 @@ class Environment:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._api.close()
+        os.close(self._log)
         self._reader.join(timeout=2)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _wait_for_init(self) -> InvokeResult | None:
         answer = self._next_answer(self._began + LOCAL_INIT_TIMEOUT_S, {"ready", "init_error"})
@@ -218,16 +222,27 @@ class Environment:
     def _result(
         self, payload: bytes, error: str | None, duration: float, init_s: float | None
     ) -> InvokeResult:
+        self._await_log()
         return InvokeResult(
             payload=payload, function_error=error, duration_s=duration, init_s=init_s, log=tuple(self._tail)
         )
 
-    def _read_log(self) -> None:
-        assert self._process.stdout is not None
-        for raw in self._process.stdout:
-            line = raw.decode(errors="replace").rstrip("\n")
-            self._tail.append(line)
-            self._configuration.on_log(line)
+    def _await_log(self) -> None:
+        """Wait until all that the function has printed by now is read: a mark of ours comes after it."""
+        self._marked.clear()
+        os.write(self._log, self._mark)
+        self._marked.wait(timeout=_LOG_TIMEOUT_S)
+
+    def _read_log(self, pipe: int) -> None:
+        with open(pipe, "rb") as lines:
+            for raw in lines:
+                printed = raw.removesuffix(self._mark)
+                if printed:
+                    line = printed.decode(errors="replace").rstrip("\n")
+                    self._tail.append(line)
+                    self._configuration.on_log(line)
+                if printed != raw:
+                    self._marked.set()
 
 
 def _error(kind: str, message: str) -> bytes:
