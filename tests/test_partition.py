@@ -4,17 +4,21 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotstream.partition import HOUR_MS, object_key, split
+from iotstream.partition import HOUR_MS, SHORT_RUN_ROWS, object_key, split
 from iotstream.position import Position, Span
 
-times = st.lists(
-    st.integers(-(3 * HOUR_MS), 3 * HOUR_MS) | st.integers(-62_135_596_800_000, 253_402_300_799_999)
-)
+time = st.integers(-(3 * HOUR_MS), 3 * HOUR_MS) | st.integers(-62_135_596_800_000, 253_402_300_799_999)
+long_runs = st.lists(time, max_size=6).map(lambda ms: [one for one in ms for _ in range(SHORT_RUN_ROWS + 1)])
+times = st.lists(time) | long_runs
 
 
 def table(ms):
     column = pa.array(ms, pa.int64()).cast(pa.timestamp("ms", "UTC"))
     return pa.table({"t": column, "n": pa.array(range(len(ms)), pa.int64())})
+
+
+def addresses(data):
+    return {chunk.buffers()[1].address for column in data.columns for chunk in column.chunks}
 
 
 @given(times)
@@ -38,9 +42,14 @@ def test_one_partition_an_hour_in_order_of_time(ms):
 
 def test_rows_in_order_are_not_copied():
     data = table([0, 1, HOUR_MS])
-    address = data["t"].chunk(0).buffers()[1].address
-    parts = list(split(data, "t"))
-    assert [part.data["t"].chunk(0).buffers()[1].address for part in parts] == [address, address]
+    assert addresses(data) == {address for part in split(data, "t") for address in addresses(part.data)}
+
+
+def test_rows_of_hours_in_long_turns_are_not_copied():
+    data = table(([0] * SHORT_RUN_ROWS + [HOUR_MS] * SHORT_RUN_ROWS) * 3)
+    parts = [part.data for part in split(data, "t")]
+    assert [part.num_rows for part in parts] == [3 * SHORT_RUN_ROWS] * 2
+    assert addresses(data) == {address for part in parts for address in addresses(part)}
 
 
 def test_the_key_holds_the_span():
