@@ -47,14 +47,14 @@ COLD = {
         "from aws_lambda_powertools.utilities.parser.models import KinesisDataStreamRecord"
     ),
 }
-# The Lambda's artefact holds no pandas, which pyarrow would import where it is.
-WITHOUT_PANDAS = """
+# The Lambda's artefact holds neither, and pyarrow imports them where they are.
+WITHOUT_PANDAS_AND_NUMPY = """
 import sys
-class NoPandas:
+class NotThere:
     def find_spec(name, path=None, target=None):
-        if name == "pandas":
+        if name in {"numpy", "pandas"}:
             raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, NoPandas)
+sys.meta_path.insert(0, NotThere)
 """
 FIRST_RECORD = f"""
 from iotstream.testing import LambdaContext
@@ -188,7 +188,7 @@ def test_parquet_by_others(measure, events, sized, way):
 @pytest.mark.parametrize("way", COLD)
 def test_cold_start(record, way, request):
     """A fresh interpreter's CPU, less that of one that imports nothing; ours handles a record as well."""
-    code = WITHOUT_PANDAS + COLD[way] + (FIRST_RECORD if way == "ours" else "")
+    code = WITHOUT_PANDAS_AND_NUMPY + COLD[way] + (FIRST_RECORD if way == "ours" else "")
     rounds = 1 if request.config.getoption("small") else COLD_ROUNDS
     with tempfile.TemporaryDirectory() as directory:
 
