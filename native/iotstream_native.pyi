@@ -164,6 +164,9 @@ def read_records(records: list[dict[str, Any]]) -> Records | None:
 def read_message(line: BytesLike) -> Records | None:
     """The records of a line of the MultiLangDaemon, `processRecords`; None if it is not plainly that."""
 
+def read_page(answer: BytesLike) -> tuple[Records, bytes] | None:
+    """The records of an answer of GetRecords, and the answer without them; None if it is not plainly one."""
+
 def may_hold_aggregates(payloads: Sequence[bytes]) -> bool:
     """Whether a payload begins as a KPL aggregate does.
 

@@ -2,8 +2,9 @@
 
     python scripts/fuzz_decode.py --seconds 300
 
-Stops at the first batch on which something does not hold, prints the payloads and the seed, and exits
-with 1. `--seed` begins elsewhere; a seed that failed fails again.
+With the compiled kernel also what it reads of damaged events, messages, pages, aggregates and compressed
+payloads with what pure Python reads of them. Stops at the first one on which something does not hold, prints
+it and the seed, and exits with 1. `--seed` begins elsewhere; a seed that failed fails again.
 """
 
 import argparse
@@ -15,12 +16,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kernel"))
 
 import agreement
+import damaged
 import mutations
 import oracle
 
 import iotstream
+from iotstream._native import native
+
+ENVELOPES = 20
+"""Damaged ones of each kind, for each seed."""
 
 
 def run_seed(seed: int) -> Counter[str]:
@@ -40,7 +47,12 @@ def run_seed(seed: int) -> Counter[str]:
     except Exception:
         print(f"seed {seed}, schema {name}, arrival {arrival_ms}:\n{payloads!r}", file=sys.stderr)
         raise
-    return Counter(rows=decoded.data.num_rows, **decoded.rejects.by_reason())
+    outcomes = Counter(payloads=len(payloads), rows=decoded.data.num_rows, **decoded.rejects.by_reason())
+    if native is not None:
+        for kind, check in damaged.CHECKS.items():
+            outcomes[kind] += ENVELOPES
+            outcomes[f"{kind}_read"] += sum(check(native, r) for _ in range(ENVELOPES))
+    return outcomes
 
 
 def main() -> int:

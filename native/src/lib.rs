@@ -31,6 +31,7 @@ mod json;
 mod kpl;
 mod md5_lanes;
 mod message;
+mod page;
 mod records;
 mod template;
 
@@ -47,6 +48,7 @@ fn iotstream_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(event::read_event, module)?)?;
     module.add_function(wrap_pyfunction!(dicts::read_records, module)?)?;
     module.add_function(wrap_pyfunction!(message::read_message, module)?)?;
+    module.add_function(wrap_pyfunction!(page::read_page, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::may_hold_aggregates, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::may_hold_aggregates_column, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::split_aggregates, module)?)?;

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import pyarrow as pa
 
 from iotstream.position import Position, Span
+
+if TYPE_CHECKING:
+    from iotstream_native import Records
 
 T = TypeVar("T", bytes, str)
 
@@ -124,6 +127,23 @@ class RawBatch:
             column = getattr(self, name)
             if column is not None and len(column) != len(self.payloads):
                 raise ValueError(f"{name} has {len(column)} values for {len(self.payloads)} payloads")
+
+    @classmethod
+    def of_columns(
+        cls, records: Records, *, stream: str = "", shard_id: str = "", deaggregated: bool = False
+    ) -> RawBatch:
+        """The compiled kernel's records, with the names that the source knows; no object for each record."""
+        subs = records.sub_sequence_numbers
+        arrival = pa.py_buffer(records.arrival_ms)
+        return cls(
+            payloads=Column.of_bytes(records.payload_offsets, records.payload_data),
+            sequence_numbers=Column.of_texts(records.sequence_offsets, records.sequence_data),
+            sub_sequence_numbers=None if subs is None else memoryview(subs).cast("q"),
+            arrival_ms=pa.Array.from_buffers(pa.int64(), records.count, [None, arrival]),
+            stream=stream,
+            shard_id=shard_id,
+            deaggregated=deaggregated,
+        )
 
     def __len__(self) -> int:
         return len(self.payloads)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from iotstream._native import native
 from iotstream.errors import StreamUnavailable
 from iotstream.position import Position
 from iotstream.records import RawBatch
@@ -60,32 +62,74 @@ class ChildShard(msgspec.Struct, frozen=True):
     ParentShards: list[str]
 
 
-class Page(msgspec.Struct, frozen=True):
-    """The answer of GetRecords; no next iterator: the shard is closed, and read to its end."""
+class Answer(msgspec.Struct, frozen=True):
+    """The answer of GetRecords."""
 
     Records: list[Record]
     MillisBehindLatest: int = 0
     NextShardIterator: str | None = None
     ChildShards: list[ChildShard] = []
 
+
+_ANSWERS = msgspec.json.Decoder(Answer)
+
+
+class Page(NamedTuple):
+    """What GetRecords has answered.
+
+    Attributes:
+        records: as they came, KPL aggregates too; without the names of stream and shard.
+        behind_ms: how far the page's end is behind the shard's tip.
+        next_iterator: of the next page; None: the shard is closed, and read to its end.
+        child_shards: of a closed shard.
+    """
+
+    records: RawBatch
+    behind_ms: int
+    next_iterator: str | None
+    child_shards: list[ChildShard]
+
+    @classmethod
+    def of(cls, answer: Answer, records: RawBatch) -> Page:
+        """An answer whose records were read apart."""
+        return cls(records, answer.MillisBehindLatest, answer.NextShardIterator, answer.ChildShards)
+
     def raw(self, stream: str, shard_id: str) -> RawBatch:
-        """Its records, KPL aggregates as they came."""
-        records = self.Records
-        arrival_s = pa.array([one.ApproximateArrivalTimestamp for one in records], pa.float64())
-        return RawBatch(
-            payloads=[one.Data for one in records],
-            sequence_numbers=[one.SequenceNumber for one in records],
-            arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
-            stream=stream,
-            shard_id=shard_id,
-        )
+        """Its records, with the names."""
+        return replace(self.records, stream=stream, shard_id=shard_id)
 
 
-_PAGES = msgspec.json.Decoder(Page)
+def read_page(body: bytes) -> Page:
+    """The page of an answer's JSON.
+
+    Raises:
+        msgspec.DecodeError: it is not one.
+    """
+    found = None if native is None else native.read_page(body)
+    if found is None:
+        return read_page_in_python(body)
+    columns, rest = found
+    return Page.of(_ANSWERS.decode(rest), RawBatch.of_columns(columns))
+
+
+def read_page_in_python(body: bytes) -> Page:
+    """The same, without the kernel."""
+    answer = _ANSWERS.decode(body)
+    return Page.of(answer, raw_batch(answer.Records))
+
+
+def raw_batch(records: list[Record]) -> RawBatch:
+    """The records of a page as a batch."""
+    arrival_s = pa.array([one.ApproximateArrivalTimestamp for one in records], pa.float64())
+    return RawBatch(
+        payloads=[one.Data for one in records],
+        sequence_numbers=[one.SequenceNumber for one in records],
+        arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
+    )
 
 
 def parse_pages(client: Any) -> None:
-    """Have GetRecords' answers parsed by msgspec, at a twentieth of the cost of the SDK's own parser.
+    """Have GetRecords' answers parsed here, at a small part of the cost of the SDK's own parser.
 
     Requests, signing, retries and errors stay the SDK's: only the body of a success is taken from it,
     by the event that it emits before it parses. Whatever is not JSON is left to the SDK.
@@ -99,7 +143,7 @@ def parse_pages(client: Any) -> None:
 def _parse_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     is_json = "json" in response_dict["headers"].get("content-type", "")
     if response_dict["status_code"] == 200 and is_json:
-        customized_response_dict[_PAGE] = _PAGES.decode(response_dict["body"])
+        customized_response_dict[_PAGE] = read_page(response_dict["body"])
         response_dict["body"] = b"{}"
 
 
@@ -108,14 +152,15 @@ def page_of(answer: Mapping[str, Any]) -> Page:
     page = answer.get(_PAGE)
     if isinstance(page, Page):
         return page
+    records = [
+        Record(one["SequenceNumber"], one["Data"], one["ApproximateArrivalTimestamp"].timestamp())
+        for one in answer["Records"]
+    ]
     return Page(
-        Records=[
-            Record(one["SequenceNumber"], one["Data"], one["ApproximateArrivalTimestamp"].timestamp())
-            for one in answer["Records"]
-        ],
-        MillisBehindLatest=answer.get("MillisBehindLatest", 0),
-        NextShardIterator=answer.get("NextShardIterator"),
-        ChildShards=[
+        records=raw_batch(records),
+        behind_ms=answer.get("MillisBehindLatest", 0),
+        next_iterator=answer.get("NextShardIterator"),
+        child_shards=[
             ChildShard(one["ShardId"], one["ParentShards"]) for one in answer.get("ChildShards", ())
         ],
     )
@@ -216,10 +261,10 @@ class Cursor:
                 self._start = Start("AT_TIMESTAMP", timestamp=self._clock())
             return None
         page = page_of(answer)
-        if page.Records:
-            self._start = Start("AFTER_SEQUENCE_NUMBER", int(page.Records[-1].SequenceNumber))
-        self._iterator = page.NextShardIterator
-        self.is_closed = page.NextShardIterator is None
+        if len(page.records):
+            self._start = Start("AFTER_SEQUENCE_NUMBER", int(page.records.sequence_numbers[-1]))
+        self._iterator = page.next_iterator
+        self.is_closed = page.next_iterator is None
         return page
 
     def renew(self) -> None:

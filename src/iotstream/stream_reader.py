@@ -165,7 +165,7 @@ class StreamReader:
         for page in self._pages(stream, shard_id, Start.at(first), gone):
             whole = deaggregate(page.raw(short_name(stream), shard_id))
             if not len(whole):
-                at_tip += page.MillisBehindLatest == 0
+                at_tip += page.behind_ms == 0
                 if at_tip == EMPTY_PAGES_AT_TIP:
                     raise gone.error("the shard ends before")
                 continue
@@ -200,7 +200,7 @@ class StreamReader:
                 raw = beyond(raw, after)
             if len(raw):
                 yield raw
-            if page.MillisBehindLatest == 0:
+            if page.behind_ms == 0:
                 return
 
     def oldest(self, stream: str, shard_id: str) -> Position | None:
@@ -211,9 +211,9 @@ class StreamReader:
         """
         try:
             for page in self._pages(stream, shard_id, TRIM_HORIZON, _Gone(stream, shard_id), limit=1):
-                if page.Records:
-                    return Position(int(page.Records[0].SequenceNumber))
-                if page.MillisBehindLatest == 0:
+                if len(page.records):
+                    return page.records.position(0)
+                if page.behind_ms == 0:
                     return None
         except RangeExpired:
             return None
@@ -222,7 +222,8 @@ class StreamReader:
     def _see_that_it_was_kept(self, stream: str, shard_id: str, first: Position, gone: _Gone) -> None:
         """Records expire from the oldest on: if the first is still there, none was skipped on the way."""
         page = next(self._pages(stream, shard_id, Start.at(first), gone, limit=1))
-        if not page.Records or int(page.Records[0].SequenceNumber) != first.sequence_number:
+        found = page.records
+        if not len(found) or found.position(0).sequence_number != first.sequence_number:
             raise gone.error("it expired while it was read")
 
     def _list_shards(self, stream: str) -> list[ShardDescription]:

@@ -6,9 +6,10 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
+from iotstream.records import RawBatch
 from iotstream.sources import lambda_event
-from iotstream.sources.columns import raw_batch
 from iotstream.sources.kcl import protocol
+from iotstream.stream_calls import read_page_in_python
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/readings"
 SHARD_ID = "shardId-000000000006"
@@ -116,7 +117,8 @@ def read_message_by_kernel(columns):
     """What the kernel read of a line: a batch, and how far behind it is; None if nothing."""
     if columns is None:
         return None
-    return raw_batch(columns, stream="s", shard_id="x", deaggregated=True), columns.millis_behind_latest
+    batch = RawBatch.of_columns(columns, stream="s", shard_id="x", deaggregated=True)
+    return batch, columns.millis_behind_latest
 
 
 def read_message_in_python(line):
@@ -130,7 +132,39 @@ def read_message_in_python(line):
         return None
 
 
-# --- Both ------------------------------------------------------------------------------------------
+# --- An answer of GetRecords -----------------------------------------------------------------------
+
+
+def page_record(payload, sequence, seconds, key="1"):
+    return {
+        "ApproximateArrivalTimestamp": seconds,
+        "Data": base64_text(payload),
+        "PartitionKey": key,
+        "SequenceNumber": sequence,
+    }
+
+
+page_records = st.builds(page_record, payloads, sequences, arrivals, texts)
+
+
+def page(records, behind=0, **more):
+    return {"MillisBehindLatest": behind, "NextShardIterator": "AAAA\n==", "Records": records, **more}
+
+
+def page_contents(found):
+    """What a page holds, in types that compare."""
+    return {**found._asdict(), "records": contents(found.records)}
+
+
+def page_in_python(answer):
+    """The same by pure Python; None if it is no page."""
+    try:
+        return page_contents(read_page_in_python(answer))
+    except Exception:
+        return None
+
+
+# --- All -------------------------------------------------------------------------------------------
 
 
 def contents(batch):

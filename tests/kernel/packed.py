@@ -6,7 +6,8 @@ import zlib
 
 import pyarrow as pa
 
-from iotstream.unpack import KPL_MAGIC
+from iotstream.records import Column
+from iotstream.unpack import KPL_MAGIC, split_aggregates_in_python
 
 
 def zstd(data):
@@ -91,3 +92,16 @@ def varint(number, spare=0):
 
 def field(number, value, spare=0):
     return varint(number << 3 | 2, spare) + varint(len(value), spare) + value
+
+
+def taken_apart(kernel, payloads):
+    """User records, the index of the payload that each came in, its number in there."""
+    column = Column(pa.array(payloads, pa.binary()))
+    offsets, data, parents, numbers = kernel.split_aggregates(*column.buffers)
+    users = list(Column.of_bytes(offsets, data))
+    return users, list(memoryview(parents).cast("q")), list(memoryview(numbers).cast("q"))
+
+
+def taken_apart_in_python(payloads):
+    users, parents, numbers = split_aggregates_in_python(payloads)
+    return users, parents.to_pylist(), numbers.to_pylist()

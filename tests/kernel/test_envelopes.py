@@ -4,21 +4,25 @@ import gc
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from damaged import AWS_EVENT
 from envelopes import (
     SHARD_ID,
     STREAM_ARN,
     arrivals,
     contents,
-    damage,
     documents,
     event_record,
     event_records,
     message,
     message_record,
     message_records,
+    page,
+    page_contents,
+    page_in_python,
+    page_record,
+    page_records,
     read_by_kernel,
     read_event_in_python,
     read_message_by_kernel,
@@ -28,9 +32,7 @@ from envelopes import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-AWS_EVENT = (Path(__file__).parents[1] / "sources" / "kinesis-event.json").read_bytes()
-
-DAMAGED = 4000
+from iotstream.stream_calls import ChildShard, read_page
 
 
 def event(*changes, **fields):
@@ -201,27 +203,6 @@ def test_an_id_may_be_the_shard_alone(kernel):
     assert contents(read_by_kernel(kernel.read_event(data))) == contents(read_event_in_python(data))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_damaged_events_are_read_as_in_python_or_not_at_all(kernel, seed):
-    r = random.Random(seed)
-    spaced = [text(event(), spacing) for spacing in range(3)] + [AWS_EVENT]
-    answered = 0
-    for _ in range(DAMAGED // 4):
-        data = damage(r.choice(spaced), r)
-        read = read_by_kernel(kernel.read_event(data))
-        if read is not None:
-            answered += 1
-            assert contents(read) == contents(read_event_in_python(data)), data
-        try:
-            records = json.loads(data)["Records"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        read = read_by_kernel(kernel.read_records(records)) if isinstance(records, list) else None
-        if read is not None:
-            assert contents(read) == contents(read_event_in_python({"Records": records})), data
-    assert answered > DAMAGED // 100
-
-
 # --- KCL's line ------------------------------------------------------------------------------------
 
 
@@ -319,26 +300,50 @@ def test_what_is_not_plainly_a_message_with_records_is_left_to_python(kernel, li
     assert kernel.read_message(line) is None
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_damaged_messages_are_read_as_in_python_or_not_at_all(kernel, seed):
-    r = random.Random(seed)
-    records = [message_record(b"payload %d" % n, str(n), 10**12 + n, n, f"k{n}") for n in range(3)]
-    lines = [text(message(records, 42), spacing) + b"\n" for spacing in range(3)]
-    answered = 0
-    for _ in range(DAMAGED // 4):
-        line = damage(r.choice(lines), r)
-        read = read_message_by_kernel(kernel.read_message(line))
-        if read is not None:
-            answered += 1
-            batch, millis = read_message_in_python(line)
-            assert (contents(read[0]), read[1]) == (contents(batch), millis), line
-    assert answered > DAMAGED // 100
+# --- An answer of GetRecords -----------------------------------------------------------------------
 
 
-# --- Both ------------------------------------------------------------------------------------------
+@given(st.lists(page_records, max_size=8), st.integers(0, 10**14), st.integers(0, 2), st.booleans())
+def test_pages_are_read(kernel, records, behind, spacing, ascii_only):
+    answer = text(page(records, behind), spacing, ascii_only=ascii_only)
+    assert kernel.read_page(answer) is not None
+    assert page_contents(read_page(answer)) == page_in_python(answer)
 
 
-@pytest.mark.parametrize("read", ["read_event", "read_message"])
+@pytest.mark.parametrize("more", [{}, {"EncryptionType": "KMS"}], ids=["plain", "encrypted"])
+def test_the_last_page_of_a_shard_in_any_order_of_keys(kernel, more):
+    records = [{**page_record(b"%d" % n, str(n), n + 0.25), **more} for n in range(50)]
+    children = [{"ShardId": "b", "ParentShards": ["a"], "HashKeyRange": {"StartingHashKey": "0"}}]
+    whole, r = page(records, ChildShards=children), random.Random(1)
+    del whole["NextShardIterator"]
+    for _ in range(20):
+        answer = text({key: whole[key] for key in r.sample(list(whole), len(whole))})
+        assert kernel.read_page(answer) is not None
+        found = read_page(answer)
+        assert page_contents(found) == page_in_python(answer)
+        assert (found.next_iterator, found.child_shards) == (None, [ChildShard("b", ["a"])])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"Records":null}',
+        b'{"Records":[],"Records":[]}',
+        b'{"Records":[{}]}',
+        b'{"Records":[]',
+    ],
+)
+def test_what_is_not_plainly_a_page_is_left_to_python(kernel, answer):
+    assert kernel.read_page(answer) is None
+
+
+# --- All -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", ["read_event", "read_message", "read_page"])
 def test_only_bytes_are_read(kernel, read):
     for wrong in ("{}", None, 3, ["{}"]):
         with pytest.raises(TypeError):

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from iotstream._native import native
 from iotstream.pipeline import Progress
 from iotstream.records import RawBatch
-from iotstream.sources.columns import raw_batch
 
 if TYPE_CHECKING:
     from iotstream_native import Records
@@ -52,7 +51,7 @@ def raw_batches(event: Mapping[str, Any] | bytes) -> list[RawBatch]:
 
 def _from_columns(columns: Records) -> RawBatch:
     stream = columns.stream_arn.rpartition("/")[2]
-    return raw_batch(columns, stream=stream, shard_id=columns.shard_id)
+    return RawBatch.of_columns(columns, stream=stream, shard_id=columns.shard_id)
 
 
 def raw_batches_in_python(records: Sequence[Mapping[str, Any]]) -> list[RawBatch]:

@@ -62,8 +62,8 @@ def payloads_until_tip(stand, **how):
         async with reading(stand, **how) as pages:
             while True:
                 page = await pages.next()
-                read += [record.Data for record in page.Records]
-                if page.MillisBehindLatest == 0:
+                read += page.records.payloads
+                if page.behind_ms == 0:
                     return read
 
     return asyncio.run(read())
@@ -115,9 +115,9 @@ def test_a_long_pause_between_pages(make_stand):
         async with reading(stand) as pages:
             first = await pages.next()
             stand.clock.advance(301)
-            return first.Records + (await pages.next()).Records
+            return [*first.records.payloads, *(await pages.next()).records.payloads]
 
-    assert [record.Data for record in asyncio.run(read())] == payloads
+    assert asyncio.run(read()) == payloads
 
 
 def test_pace(make_stand):
@@ -135,7 +135,7 @@ def test_pace(make_stand):
 
     pages = asyncio.run(read())
 
-    assert [len(page.Records) for page in pages] == [10_000, 10_000, 1_000, 0, 0]
+    assert [len(page.records) for page in pages] == [10_000, 10_000, 1_000, 0, 0]
     assert slept == [pytest.approx(0.2, abs=0.15)] * 2 + [pytest.approx(1, abs=0.15)] * 2
 
 
@@ -150,5 +150,5 @@ def test_the_end_of_a_shard(make_stand):
 
     page = asyncio.run(read())
 
-    assert page.NextShardIterator is None
-    assert [child.ShardId[-1] for child in page.ChildShards] == ["1", "2"]
+    assert page.next_iterator is None
+    assert [child.ShardId[-1] for child in page.child_shards] == ["1", "2"]

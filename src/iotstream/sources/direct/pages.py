@@ -47,7 +47,7 @@ class Pages:
         self._due = clock()
 
     async def next(self) -> Page:
-        """The next page, which may be empty. After one without `NextShardIterator` there is none.
+        """The next page, which may be empty. After one without a next iterator there is none.
 
         Raises:
             StreamUnavailable: the stream or shard is not there, there is no right to, or it stayed down.
@@ -75,7 +75,7 @@ class Pages:
             answer = await getattr(self._client, call.operation)(**call.parameters)
             page = self._cursor.take(answer)
             if page is not None:
-                if page.MillisBehindLatest == 0:
+                if page.behind_ms == 0:
                     self._due = self._clock() + POLL_EVERY_S
                 return page
 

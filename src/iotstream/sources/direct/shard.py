@@ -12,7 +12,7 @@ from iotstream.pipeline import Pipeline
 from iotstream.sources.direct.pages import Pages
 from iotstream.sources.direct.threads import in_thread
 from iotstream.sources.status import ShardStatus, status_of
-from iotstream.stream_calls import ChildShard, Page, Start
+from iotstream.stream_calls import ChildShard, Page, Start, raw_batch
 
 PUSH_EVERY_S = 1.0
 """A shard without records is pushed to as often, so that a span's age is seen."""
@@ -94,11 +94,11 @@ class ShardConsumer:
                 if self._stop.is_set():
                     return None
                 page = following.result() if following.done() else None
-                if page is not None and page.NextShardIterator is not None:
+                if page is not None and page.next_iterator is not None:
                     following = asyncio.create_task(pages.next())
                 await self._push(pipeline, page)
-                if page is not None and page.NextShardIterator is None:
-                    return page.ChildShards
+                if page is not None and page.next_iterator is None:
+                    return page.child_shards
         finally:
             stopped.cancel()
             following.cancel()
@@ -108,10 +108,10 @@ class ShardConsumer:
         """Push the page, or nothing, for the age of the span."""
         now = self._clock()
         pipeline.limits = self._limits()
-        behind_ms = None if page is None else page.MillisBehindLatest
+        behind_ms = None if page is None else page.behind_ms
 
         def push() -> None:
-            raw = (page or Page([])).raw(self._stream, self._shard_id)
+            raw = raw_batch([]) if page is None else page.raw(self._stream, self._shard_id)
             pipeline.push(raw, now, behind_ms=behind_ms)
 
         await in_thread(push)

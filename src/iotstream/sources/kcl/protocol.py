@@ -20,7 +20,6 @@ from iotstream._native import native
 from iotstream.errors import StreamUnavailable
 from iotstream.position import Position
 from iotstream.records import RawBatch
-from iotstream.sources.columns import raw_batch
 
 if TYPE_CHECKING:
     from iotstream_native import Records
@@ -173,7 +172,7 @@ def to_raw_batch(message: ProcessRecords | ProcessColumns, stream: str, shard_id
         shard_id: the shard.
     """
     if isinstance(message, ProcessColumns):
-        return raw_batch(message.records, stream=stream, shard_id=shard_id, deaggregated=True)
+        return RawBatch.of_columns(message.records, stream=stream, shard_id=shard_id, deaggregated=True)
     records = message.records
     subs = [one.sub_sequence_number or 0 for one in records]
     return RawBatch(
