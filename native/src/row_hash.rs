@@ -80,13 +80,14 @@ fn kind_of(name: &str) -> PyResult<Kind> {
 
 impl Column {
     fn holds(&self, rows: usize) -> bool {
-        let end = self.offset + rows;
+        // Saturated, so that no memory is as long.
+        let end = self.offset.saturating_add(rows);
         let bits = end.div_ceil(8);
         let bytes = match self.kind {
             Kind::Bool => bits,
-            Kind::Int32 | Kind::Float32 => end * 4,
-            Kind::Int64 | Kind::Float64 => end * 8,
-            Kind::String => (end + 1) * 4,
+            Kind::Int32 | Kind::Float32 => end.saturating_mul(4),
+            Kind::Int64 | Kind::Float64 => end.saturating_mul(8),
+            Kind::String => end.saturating_add(1).saturating_mul(4),
         };
         self.values.as_slice().len() >= bytes
             && self.validity.as_ref().is_none_or(|one| one.as_slice().len() >= bits)

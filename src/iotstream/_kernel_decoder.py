@@ -8,6 +8,8 @@ says is the reference's too, made when somebody looks at it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -105,9 +107,9 @@ class _Work:
         lost = pc.indices_nonzero(pc.invert(fits)).to_pylist()
         if not lost:
             return
-        for row in lost:
-            record, number = self.places.record[row].as_py(), self.places.item[row].as_py()
-            self._read.append((record, number, self._item(record, number)))
+        places = [one.take(pa.array(lost)).to_pylist() for one in (self.places.record, self.places.item)]
+        for record, group in groupby(zip(*places, strict=True), key=itemgetter(0)):
+            self._read += self._items(record, [number for _, number in group])
         rest = mask(len(fits), lost)
         self.columns = [column.filter(rest) for column in self.columns]
         self.places = Places(self.places.record.filter(rest), self.places.item.filter(rest))
@@ -157,13 +159,16 @@ class _Work:
             name = "" if index < 0 else self._schema.fields[index].name
             yield Reject(record + offset, number, _REASONS[code], name, detail, payload)
 
-    def _item(self, record: int, number: int) -> Row | Bad:
-        """What the reference says of one item."""
-        payload = self._payloads[record]
+    def _items(self, record: int, numbers: list[int]) -> Iterator[Outcome]:
+        """What the reference says of some of a record's items; only they are read where a line is an item."""
+        payload, arrival = self._payloads[record], self._arrival(record)
         found = pieces(text_of(payload, self._schema))
-        if len(found) > 1:
-            return read_item(found[number], self._schema, self._arrival(record), found[number])
-        return self._record(payload, record)[number]
+        outcomes = None if len(found) > 1 else self._record(payload, record)
+        for number in numbers:
+            if outcomes is None:
+                yield record, number, read_item(found[number], self._schema, arrival, found[number])
+            else:
+                yield record, number, outcomes[number]
 
     def _record(self, payload: bytes, record: int) -> list[Row | Bad]:
         outcomes = read_record(payload, self._schema, self._arrival(record))
