@@ -209,3 +209,32 @@ def mix_rows(
     Raises:
         ValueError: a column's memory has fewer rows, or its kind is none of these.
     """
+
+def write_rows(
+    rows: int,
+    groups: Sequence[
+        tuple[
+            str,
+            Sequence[tuple[str, str, BytesLike, BytesLike | None, BytesLike | None, int, str]],
+            str,
+        ]
+    ],
+) -> tuple[Buffer, Buffer]:
+    """Rows as JSON text. Other threads run meanwhile.
+
+    Args:
+        rows: how many: n.
+        groups: of each the text before, its elements, between which commas are put, and the text behind. Of
+            each element the text before its value; the column: its kind, "bool", "int32", "int64", "float32",
+            "float64" or "string", the memory of its values (of strings their int32 offsets), that of its
+            validity, or None, that of its texts, or None, and the index of its first value in there; and the
+            text behind the value. Where a value is null the element is not there. Nobody may write to the
+            memory meanwhile.
+
+    Returns:
+        The rows' text, one after the other, and n + 1 int64: where each begins in there, and where the last
+        one ends.
+
+    Raises:
+        ValueError: a column's memory has fewer rows, or its kind is none of these.
+    """

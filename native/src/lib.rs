@@ -38,6 +38,9 @@ mod template;
 // What manifests say of rows.
 mod row_hash;
 
+// Rows to what stores of time series take.
+mod points;
+
 #[pymodule]
 fn iotstream_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
@@ -53,5 +56,6 @@ fn iotstream_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(kpl::may_hold_aggregates_column, module)?)?;
     module.add_function(wrap_pyfunction!(kpl::split_aggregates, module)?)?;
     module.add_function(wrap_pyfunction!(inflate::inflate_text, module)?)?;
+    module.add_function(wrap_pyfunction!(points::write_rows, module)?)?;
     module.add_function(wrap_pyfunction!(row_hash::mix_rows, module)?)
 }

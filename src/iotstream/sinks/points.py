@@ -24,13 +24,16 @@ def last_of_equals(keys: Sequence[pa.Array], order: pa.Array | None = None) -> p
     """Of points of the same series and time the last one: the indices of those that stay, rising.
 
     Args:
-        keys: columns of n values: the series' names, and the time.
+        keys: columns of n values: the series' names, and last the time.
         order: n indices, in whose order the points come; None: they come as they are.
 
     Returns:
         None if all stay.
     """
     rows = len(keys[0])
+    # The cheap test first: a sixth of what it may save.
+    if len(pc.unique(keys[-1])) == rows:
+        return None
     rank = places(rows) if order is None else pc.sort_indices(order).cast(pa.int32())
     # Numbered names: the schema's own could be any.
     table = pa.table([*keys, rank], names=[*map(str, range(len(keys))), "rank"])

@@ -3,6 +3,7 @@
 import json
 import struct
 from functools import cache
+from unittest.mock import patch
 
 import botocore.session
 import pyarrow as pa
@@ -16,10 +17,11 @@ from iotstream.batch import Origin
 from iotstream.errors import ConfigurationError
 from iotstream.schema import ARROW_TYPES, Type
 from iotstream.sinks.timestream import request as request_module
+from iotstream.sinks.timestream import text as text_module
 from iotstream.sinks.timestream.mapping import MEASURE_TYPES, Mapping
 from iotstream.sinks.timestream.points import points_of, versions_of
 from iotstream.sinks.timestream.request import CHUNK_RECORDS, MAX_BODY_BYTES, Target, bodies
-from iotstream.sinks.timestream.text import json_text
+from iotstream.sinks.timestream.text import Element, Group, json_text, rows_text
 from iotstream.testing import raw_batch
 
 TARGET = Target("iot_timestream_db", "iot_table")
@@ -149,15 +151,19 @@ def read(payload):
         yield named, int(merged["Time"]), merged["Version"], merged["MeasureValues"]
 
 
-@given(batches())
+BY_ARROW = pytest.mark.parametrize("kernel", [text_module.native, None], ids=["as installed", "by Arrow"])
+
+
+@BY_ARROW
+@given(batch=batches())
 @example(
-    (
+    batch=(
         [("t", "timestamp", "time"), ("d0", "bool", "dimension"), ("m0", "bool", "measure")],
         {"t": [0], "d0": [True], "m0": [False]},
         [NOW],
     )
 )
-def test_bodies_equal_naive_ones(batch):
+def test_bodies_equal_naive_ones(kernel, batch):
     fields, columns, versions = batch
     schema = schema_of(fields)
     mapping = Mapping.of(schema)
@@ -166,7 +172,8 @@ def test_bodies_equal_naive_ones(batch):
     assert [one.row for one in points.refused] == refused
     assert points.rows.to_pylist() == [row for row, *_ in expected]
     assert points.superseded == len(versions) - len(refused) - len(expected)
-    got = [record for body in bodies(points, mapping, TARGET) for record in read(body.payload)]
+    with patch.object(text_module, "native", kernel):
+        got = [record for body in bodies(points, mapping, TARGET) for record in read(body.payload)]
     assert len(got) == len(expected)
     for (dimensions, time, version, measures), (_, key, want_version, want) in zip(
         got, expected, strict=True
@@ -186,6 +193,41 @@ def test_any_text_survives_between_quotes(texts, start):
     assert [
         None if one is None else json.loads(f'"{one}"') for one in json_text(column).to_pylist()
     ] == texts[start:]
+
+
+def test_sliced_columns_are_written_from_where_they_begin():
+    table = pa.table(
+        {
+            "t": pa.array([None, *range(20)], pa.int64()),
+            "b": pa.array([None, *(row % 3 == 0 for row in range(20))]),
+            "s": pa.array([None, *(f"\u00fc{row}" if row % 4 else None for row in range(20))]),
+        }
+    ).combine_chunks()
+    columns = [table.column(name).combine_chunks().slice(1 + 9) for name in table.column_names]
+    groups = [Group("{", [Element(f'"{index}":"', one, '"') for index, one in enumerate(columns)], "}")]
+    expected = [
+        {"0": str(row), "1": text("bool", row % 3 == 0)} | ({"2": f"\u00fc{row}"} if row % 4 else {})
+        for row in range(9, 20)
+    ]
+    for kernel in (text_module.native, None):
+        with patch.object(text_module, "native", kernel):
+            said, bounds = rows_text(groups, 11)
+        rows = [bytes(said[bounds[row] : bounds[row + 1]]) for row in range(11)]
+        assert [json.loads(one) for one in rows] == expected
+
+
+@pytest.mark.skipif(text_module.native is None, reason="the compiled kernel is not installed")
+def test_the_kernel_refuses_columns_that_are_too_short_or_of_no_kind():
+    write_rows = text_module.native.write_rows
+    for kind, values in (("int64", 8), ("string", 8), ("bool", 0), ("float32", 7)):
+        with pytest.raises(ValueError, match=f"a column of {kind} is shorter than 2 rows"):
+            write_rows(2, [("", [("", kind, bytes(values), None, None, 0, "")], "")])
+    with pytest.raises(ValueError, match="shorter"):
+        write_rows(2, [("", [("", "int64", bytes(16), b"", None, 0, "")], "")])
+    with pytest.raises(ValueError, match="shorter"):
+        write_rows(2, [("", [("", "int64", bytes(16), None, None, 2**64 - 1, "")], "")])
+    with pytest.raises(ValueError, match="decimal: no such kind"):
+        write_rows(1, [("", [("", "decimal", bytes(8), None, None, 0, "")], "")])
 
 
 def test_text_without_special_characters_is_not_copied():

@@ -5,9 +5,9 @@ https://docs.aws.amazon.com/timestream/latest/developerguide/API_WriteRecords.ht
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from iotstream.sinks.calls.bodies import Chunk, Slice
 from iotstream.sinks.timestream.mapping import MEASURE_TYPES, Mapping
 from iotstream.sinks.timestream.points import Points
-from iotstream.sinks.timestream.text import json_text
+from iotstream.sinks.timestream.text import Element, Group, rows_text
 
 MAX_RECORDS = 100
 """In one call: https://docs.aws.amazon.com/timestream/latest/developerguide/ts-limits.html"""
@@ -24,8 +24,6 @@ MAX_BODY_BYTES = 1024 * 1024
 """Not the service's: keeps many calls in flight from taking much memory where records are large."""
 CHUNK_RECORDS = 80 * MAX_RECORDS
 """What is made into text at once: few enough to stay in the processor's cache."""
-
-Part: TypeAlias = str | pa.Array
 
 
 class Target(NamedTuple):
@@ -83,9 +81,9 @@ def _chunk(
     shared = _shared_dimensions(data, mapping)
     version = versions[0].as_py() if _is_constant(versions) else None
     head = _head(data, mapping, target, shared, version)
-    texts = _join(_record(data, versions if version is None else None, mapping, shared))
-    _, offsets, buffer = texts.buffers()
-    return Records(head=head, text=memoryview(buffer), bounds=memoryview(offsets).cast("i"), first=first)
+    record = _record(data, versions if version is None else None, mapping, shared)
+    text, bounds = rows_text(record, data.num_rows)
+    return Records(head=head, text=text, bounds=bounds, first=first)
 
 
 def _is_constant(column: pa.Array) -> bool:
@@ -126,61 +124,25 @@ def _head(
 
 def _record(
     data: pa.RecordBatch, versions: pa.Int64Array | None, mapping: Mapping, shared: frozenset[str]
-) -> list[Part]:
-    """The parts of which the records' text is joined, with a comma at the end."""
+) -> list[Group]:
+    """What a record's text is made of, with a comma at the end."""
+    head = [Element('"Time":"', data.column(mapping.time.name), '"')]
+    if versions is not None:
+        head.append(Element('"Version":', versions, ""))
     dimensions = [
-        _Element(f'{{"Name":"{one.name}","Value":"', json_text(data.column(one.name)), '"}')
+        Element(f'{{"Name":"{one.name}","Value":"', data.column(one.name), '"}')
         for one in mapping.dimensions
         if one.name not in shared
     ]
     measures = [
-        _Element(
+        Element(
             f'{{"Name":"{one.name}","Value":"',
-            json_text(data.column(one.name)),
+            data.column(one.name),
             f'","Type":"{MEASURE_TYPES[one.type]}"}}',
         )
         for one in mapping.measures
     ]
-    parts: list[Part] = ['{"Time":"', json_text(data.column(mapping.time.name)), '"']
-    if versions is not None:
-        parts += [',"Version":', json_text(versions)]
+    groups = [Group("{", head, ""), Group(',"MeasureValues":[', measures, "]},")]
     if dimensions:
-        parts += [',"Dimensions":[', *_list(dimensions), "]"]
-    return [*parts, ',"MeasureValues":[', *_list(measures), "]},"]
-
-
-class _Element(NamedTuple):
-    """An element of a JSON list in each record; not there where `value` is null."""
-
-    before: str
-    value: pa.StringArray
-    after: str
-
-
-def _list(elements: Sequence[_Element]) -> Iterator[Part]:
-    """Elements with commas between those that are there.
-
-    Those that are there in every record come first, so that the others can bring a comma along.
-    """
-    always = [one for one in elements if not one.value.null_count]
-    for index, one in enumerate(always):
-        yield from ("," * (index > 0) + one.before, one.value, one.after)
-    comma: Part = "," if always else ""
-    seen: pa.BooleanArray | None = None
-    for one in elements:
-        if one.value.null_count:
-            yield pc.binary_join_element_wise(comma, one.before, one.value, one.after, "")
-            if not always:
-                valid = one.value.is_valid()
-                seen = valid if seen is None else pc.or_(seen, valid)
-                comma = pc.if_else(seen, ",", "")
-
-
-def _join(parts: Sequence[Part]) -> pa.StringArray:
-    merged: list[Part] = []
-    for part in parts:
-        if merged and isinstance(part, str) and isinstance(merged[-1], str):
-            merged[-1] += part
-        else:
-            merged.append(part)
-    return pc.binary_join_element_wise(*merged, "", null_handling="replace", null_replacement="")
+        groups.insert(1, Group(',"Dimensions":[', dimensions, "]"))
+    return groups

@@ -1,4 +1,4 @@
-"""Signature Version 4 for POSTs of JSON, with the derived key kept for a day. Pure.
+"""Signature Version 4 for POSTs of JSON; what requests have in common is made once a second. Pure.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -22,6 +22,17 @@ class Credentials(NamedTuple):
     token: str = ""
 
 
+class _Frame(NamedTuple):
+    """What is the same in all requests of a second: all but the body's hash and the signature."""
+
+    asked: tuple[Credentials, str, str, str, int]
+    signed: dict[str, str]
+    request: bytes
+    text: bytes
+    authorization: str
+    key: bytes
+
+
 class Signer:
     """Signs requests of one service in one region.
 
@@ -34,6 +45,7 @@ class Signer:
         self._region = region
         self._service = service
         self._cached: tuple[tuple[str, str], bytes] | None = None
+        self._frame: _Frame | None = None
 
     def headers(
         self, credentials: Credentials, *, host: str, path: str, operation: str, body: bytes, now: float
@@ -48,23 +60,33 @@ class Signer:
             body: as it is sent.
             now: seconds since the epoch.
         """
-        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        asked = (credentials, host, path, operation, int(now))
+        frame = self._frame
+        if frame is None or frame.asked != asked:
+            frame = self._frame = self._make_frame(asked)
+        request = hashlib.sha256(frame.request + hashlib.sha256(body).hexdigest().encode()).hexdigest()
+        signature = hmac.digest(frame.key, frame.text + request.encode(), "sha256").hex()
+        return {**frame.signed, "authorization": frame.authorization + signature}
+
+    def _make_frame(self, asked: tuple[Credentials, str, str, str, int]) -> _Frame:
+        credentials, host, path, operation, second = asked
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         signed = {"content-type": CONTENT_TYPE, "host": host, "x-amz-date": moment}
         if credentials.token:
             signed["x-amz-security-token"] = credentials.token
         signed["x-amz-target"] = operation
         names = ";".join(signed)
         lines = "\n".join(f"{name}:{value}" for name, value in signed.items())
-        digest = hashlib.sha256(body).hexdigest()
-        request = f"POST\n{path}\n\n{lines}\n\n{names}\n{digest}"
         scope = f"{moment[:8]}/{self._region}/{self._service}/aws4_request"
-        text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(self._key(credentials.secret_key, moment[:8]), text.encode(), "sha256").hex()
-        signed["authorization"] = (
-            f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature}"
+        return _Frame(
+            asked=asked,
+            signed=signed,
+            request=f"POST\n{path}\n\n{lines}\n\n{names}\n".encode(),
+            text=f"{ALGORITHM}\n{moment}\n{scope}\n".encode(),
+            authorization=f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature=",
+            key=self._key(credentials.secret_key, moment[:8]),
         )
-        return signed
 
     def _key(self, secret_key: str, day: str) -> bytes:
         if self._cached is None or self._cached[0] != (secret_key, day):
