@@ -41,6 +41,13 @@ def test_an_event_as_lambda_sends_it(form):
 
 
 @forms
+def test_a_stream_is_named_by_its_consumers_arn_too(form):
+    event = kinesis_event([b"a"], arrival_ms=1)
+    event["Records"][0]["eventSourceARN"] += "/consumer/lambda:1545084650"
+    assert [raw.stream for raw in raw_batches(form(event))] == ["kinesis-stream"]
+
+
+@forms
 def test_shards_apart(form):
     one = kinesis_event([b"a", b"b"], arrival_ms=1)
     two = kinesis_event([b"c"], arrival_ms=2, shard_id="shardId-000000000007")

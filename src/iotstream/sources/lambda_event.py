@@ -50,8 +50,12 @@ def raw_batches(event: Mapping[str, Any] | bytes) -> list[RawBatch]:
 
 
 def _from_columns(columns: Records) -> RawBatch:
-    stream = columns.stream_arn.rpartition("/")[2]
-    return RawBatch.of_columns(columns, stream=stream, shard_id=columns.shard_id)
+    return RawBatch.of_columns(columns, stream=_stream(columns.stream_arn), shard_id=columns.shard_id)
+
+
+def _stream(arn: str) -> str:
+    """The name in a stream's ARN, or in that of one of its consumers with enhanced fan-out."""
+    return arn.partition(":stream/")[2].partition("/")[0]
 
 
 def raw_batches_in_python(records: Sequence[Mapping[str, Any]]) -> list[RawBatch]:
@@ -78,7 +82,7 @@ def _raw_batch(records: Sequence[Mapping[str, Any]], shard_id: str) -> RawBatch:
         payloads=[a2b_base64(one["data"]) for one in kinesis],
         sequence_numbers=[one["sequenceNumber"] for one in kinesis],
         arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
-        stream=records[0]["eventSourceARN"].rpartition("/")[2],
+        stream=_stream(records[0]["eventSourceARN"]),
         shard_id=shard_id,
     )
 
