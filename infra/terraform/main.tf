@@ -24,7 +24,9 @@ locals {
   audit_function_name = "${var.name_prefix}${var.audit_function_name}"
   lake_uri            = "s3://${module.s3.lake_bucket}/${var.lake_prefix}"
   quarantine_uri      = "s3://${module.s3.quarantine_bucket}/${var.quarantine_prefix}"
-  error_reports       = "timestream"
+  # Prefixes of the error bucket.
+  iot_errors    = "errors"
+  error_reports = "timestream"
 
   # What writes the lake and what audits it agree on.
   lake_environment = merge(
@@ -45,6 +47,7 @@ locals {
       IOTSTREAM_TIMESTREAM_DATABASE = module.timestream.database_name
       IOTSTREAM_TIMESTREAM_TABLE    = module.timestream.table_name
     } : {},
+    local.liveanalytics && var.timestream_endpoint_url != null ? { AWS_ENDPOINT_URL_TIMESTREAM_WRITE = var.timestream_endpoint_url } : {},
     local.influxdb ? {
       IOTSTREAM_INFLUXDB_URL          = module.timestream.influxdb_url
       IOTSTREAM_INFLUXDB_VERSION      = "v2"
@@ -65,8 +68,11 @@ locals {
   # What is reached from private subnets without NAT.
   interface_endpoints = coalesce(
     var.interface_endpoints,
-    local.ecs ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "secretsmanager", "sts"] :
-    local.lambda_in_vpc ? ["kinesis-streams", "secretsmanager"] : [],
+    concat(
+      local.ecs ? ["ecr.api", "ecr.dkr", "logs"] : [],
+      local.ecs || local.lambda_in_vpc ? ["kinesis-streams"] : [],
+      local.influxdb ? ["secretsmanager"] : [],
+    ),
   )
 
   network = var.enable_vpc ? {
@@ -103,6 +109,7 @@ module "security_groups" {
   vpc_cidr        = local.network.vpc_cidr
   create_influxdb = local.influxdb
   influxdb_port   = var.influxdb_port
+  ssh_cidrs       = var.ssh_cidrs
 }
 
 # --- from the devices to the stream ------------------------------------------------------------------------
@@ -116,6 +123,7 @@ module "iot" {
   topic_prefix           = var.topic
   stream_name            = module.kinesis.stream_name
   errors_bucket          = module.s3.iot_errors_bucket
+  errors_prefix          = local.iot_errors
   rule_role_arn          = module.iam.iot_rule_role_arn
   logging_role_arn       = module.iam.iot_logging_role_arn
   log_group_prefix       = local.iot_log_group_prefix
@@ -149,13 +157,14 @@ module "ec2" {
   device_count                = length(var.device_names)
   instance_type               = var.device_instance_type
   key_name                    = var.key_name
+  enable_session_manager      = var.enable_session_manager
   subnet_ids                  = local.network.public_subnet_ids
   security_group_ids          = [module.security_groups[0].device_security_group_id]
   iot_endpoint_parameter_name = module.secrets.iot_endpoint_parameter_name
   device_secret_arns          = module.secrets.device_secret_arns
   publish_interval_seconds    = var.publish_interval_seconds
   topic_prefix                = var.topic
-  simulator_package           = local.simulator_package
+  simulator_package           = local.simulator_wheel == null ? var.simulator_package : local.simulator_uri
   artefacts_bucket_arn        = module.s3.artefacts_bucket_arn
 }
 
@@ -272,32 +281,37 @@ locals {
     version = aws_s3_object.package[0].version_id
   } : null
 
-  simulator_package = (
-    var.simulator_wheel_path == null
-    ? var.simulator_package
-    : "s3://${module.s3.artefacts_bucket}/simulator/${basename(coalesce(var.simulator_wheel_path, "none"))}"
+  # The devices' wheel: the one that is named, or else the only one that was built. A package's name goes before it.
+  built_wheels = [
+    for name in fileset("${path.module}/../../dist", "iotstream-*-py3-none-any.whl") : "${path.module}/../../dist/${name}"
+  ]
+  simulator_wheel = (
+    !var.enable_devices || var.simulator_package != null ? null :
+    var.simulator_wheel_path != null ? var.simulator_wheel_path : one(slice(local.built_wheels, 0, min(1, length(local.built_wheels))))
   )
+  simulator_uri = one([for one in aws_s3_object.simulator : "s3://${one.bucket}/${one.key}"])
 }
 
-# Named by what is in it: each build is an object of its own.
+# One object of many versions: an older build can be brought back, for as long as the bucket keeps it.
 resource "aws_s3_object" "package" {
   #checkov:skip=CKV_AWS_186: the bucket encrypts it, by the same key
   count = local.needs_package ? 1 : 0
 
   bucket      = module.s3.artefacts_bucket
-  key         = "${var.function_name}/${filesha256(local.package_path)}.zip"
+  key         = "${var.function_name}/${basename(local.package_path)}"
   source      = local.package_path
   source_hash = filemd5(local.package_path)
 }
 
 resource "aws_s3_object" "simulator" {
   #checkov:skip=CKV_AWS_186: the bucket encrypts it, by the same key
-  count = var.enable_devices && var.simulator_wheel_path != null ? 1 : 0
+  count = local.simulator_wheel == null ? 0 : 1
 
+  # By what is in it: user data names it, so another wheel makes new devices.
   bucket      = module.s3.artefacts_bucket
-  key         = "simulator/${basename(var.simulator_wheel_path)}"
-  source      = var.simulator_wheel_path
-  source_hash = filemd5(var.simulator_wheel_path)
+  key         = "simulator/${filesha256(local.simulator_wheel)}/${basename(local.simulator_wheel)}"
+  source      = local.simulator_wheel
+  source_hash = filemd5(local.simulator_wheel)
 }
 
 # --- consumers: one of the two -----------------------------------------------------------------------------
@@ -429,6 +443,8 @@ module "monitoring" {
   desired_count             = var.consumer_min_count
   iot_rule_names            = module.iot.rule_names
   iot_errors_bucket         = module.s3.iot_errors_bucket
+  iot_errors_prefix         = local.iot_errors
+  timestream_reports_prefix = local.error_reports
   iot_log_group             = module.iot.account_log_group_name
   tsdb                      = var.tsdb
   timestream_database       = module.timestream.database_name

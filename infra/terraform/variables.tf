@@ -185,8 +185,8 @@ variable "enable_nat_gateway" {
   nullable    = false
 
   validation {
-    condition     = var.enable_nat_gateway || length(var.extra_endpoint_service_names) > 0 || !var.enable_vpc || !local.liveanalytics || !(local.ecs || local.lambda_in_vpc)
-    error_message = "LiveAnalytics (tsdb) is not reached from private subnets as they are. Set enable_nat_gateway = true; or extra_endpoint_service_names to your cell's endpoints; or keep Lambda outside the VPC (consumer = \"lambda\", tsdb = \"liveanalytics\")."
+    condition     = var.enable_nat_gateway || (length(var.extra_endpoint_service_names) > 0 && var.timestream_endpoint_url != null) || !var.enable_vpc || !local.liveanalytics || !(local.ecs || local.lambda_in_vpc)
+    error_message = "LiveAnalytics (tsdb) is not reached from private subnets as they are. Set enable_nat_gateway = true; or extra_endpoint_service_names and timestream_endpoint_url to your cell's endpoint; or keep Lambda outside the VPC (consumer = \"lambda\", tsdb = \"liveanalytics\")."
   }
 }
 
@@ -210,6 +210,11 @@ variable "device_names" {
   type        = list(string)
   default     = ["device-001", "device-002"]
   nullable    = false
+
+  validation {
+    condition     = !var.enable_devices || length(var.device_names) <= 20
+    error_message = "device_names: at most 20 are simulated by an instance each. For more set enable_devices = false, and run `iotstream simulate` on one machine."
+  }
 }
 
 variable "topic" {
@@ -224,6 +229,11 @@ variable "enable_devices" {
   type        = bool
   default     = true
   nullable    = false
+
+  validation {
+    condition     = !var.enable_devices || var.simulator_package != null || var.simulator_wheel_path != null || length(local.built_wheels) == 1
+    error_message = "enable_devices needs the simulator. Build its wheel by `make package`, which puts it into dist/; if several versions are there, name one (simulator_wheel_path). Or name a package that pip finds (simulator_package)."
+  }
 }
 
 variable "device_instance_type" {
@@ -234,7 +244,7 @@ variable "device_instance_type" {
 }
 
 variable "key_name" {
-  description = "EC2 key pair of the devices. Null: none."
+  description = "EC2 key pair of the devices, for SSH from ssh_cidrs. Null: none."
   type        = string
   default     = null
 }
@@ -246,21 +256,44 @@ variable "publish_interval_seconds" {
   nullable    = false
 }
 
-variable "simulator_package" {
-  description = "What the devices install: a requirement for pip, or s3://… of a wheel in the artefacts bucket."
-  type        = string
-  default     = "iotstream[simulate]==0.1.0"
+variable "enable_session_manager" {
+  description = "Whether one can log in to the devices by Session Manager: no open port and no key pair, but who may is said by IAM."
+  type        = bool
+  default     = true
   nullable    = false
 }
 
+variable "ssh_cidrs" {
+  description = "Addresses that may reach the devices by SSH, with key_name. Empty: none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.ssh_cidrs) == 0 || var.key_name != null
+    error_message = "ssh_cidrs needs key_name: without a key pair nobody can log in by SSH."
+  }
+}
+
 variable "simulator_wheel_path" {
-  description = "Wheel on this machine that is put into the artefacts bucket, and installed by the devices. Null: simulator_package."
+  description = "The project's wheel, which is put into the artefacts bucket and installed by the devices. Null: dist/iotstream-<version>-py3-none-any.whl of this checkout."
   type        = string
   default     = null
 
   validation {
-    condition     = var.simulator_wheel_path == null ? true : fileexists(var.simulator_wheel_path)
-    error_message = "simulator_wheel_path names no file: build it by `make package`."
+    condition     = var.simulator_wheel_path == null ? true : fileexists(var.simulator_wheel_path) && endswith(var.simulator_wheel_path, ".whl")
+    error_message = "simulator_wheel_path names no wheel: build it by `make package`."
+  }
+}
+
+variable "simulator_package" {
+  description = "In place of a wheel: a requirement for pip, of a package index that the devices reach. Null: simulator_wheel_path."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.simulator_package == null || var.simulator_wheel_path == null
+    error_message = "simulator_package and simulator_wheel_path: name one of them."
   }
 }
 
@@ -443,6 +476,17 @@ variable "timestream_table_name" {
   type        = string
   default     = "iot_table"
   nullable    = false
+}
+
+variable "timestream_endpoint_url" {
+  description = "LiveAnalytics: the cell's endpoint, https://ingest-cellN.timestream.REGION.amazonaws.com, with extra_endpoint_service_names and without NAT. Null: the consumer asks DescribeEndpoints, which has no endpoint in a VPC."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.timestream_endpoint_url == null ? true : can(regex("^https://[a-z0-9.-]+$", var.timestream_endpoint_url))
+    error_message = "timestream_endpoint_url must be https:// and a host, for example https://ingest-cell1.timestream.us-east-1.amazonaws.com."
+  }
 }
 
 variable "memory_store_retention_period_in_hours" {
@@ -672,7 +716,7 @@ variable "maximum_record_age_in_seconds" {
 # --- consumer: ECS ---------------------------------------------------------------------------------------
 
 variable "consumer_image" {
-  description = "The consumer's image, best by digest. Null: consumer_image_tag of the repository that is made here."
+  description = "The consumer's image, best by digest. One of ECR, of this region, is pulled without NAT and with the right to; any other must be public, and needs NAT. Null: consumer_image_tag of the repository that is made here."
   type        = string
   default     = null
 }
@@ -706,7 +750,7 @@ variable "consumer_cpu_architecture" {
 }
 
 variable "consumer_min_count" {
-  description = "Tasks at least."
+  description = "Tasks at least, 1 or more: with none nothing would measure the lag by which tasks are added."
   type        = number
   default     = 1
   nullable    = false

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,6 @@ def deploying(tmp_path_factory):
     """A deployment at the local AWS. It lives by itself: it mostly waits, while other tests run."""
     terraform()
     package = tmp_path_factory.mktemp("package") / "lambda.zip"
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("kinesis_lambda.py", "def handler(event, context): ...\n")
     here = str(Path(__file__).parent)
     aws = ServiceProcess("moto_plus", environment={"PYTHONPATH": here})
     try:

@@ -6,6 +6,7 @@ At each station everything is looked at by the SDK and kept, so that tests can a
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ provider "aws" {
 """
 
 
+def _write_package(path: Path, code: str) -> None:
+    """A zip for Lambda, with no more in it than that it differs."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("kinesis_lambda.py", code)
+
+
 class Station:
     """What was there, once Terraform had done its work.
 
@@ -60,11 +67,12 @@ class Deployment:
     Args:
         directory: a copy of the root.
         endpoint: of the local AWS.
-        package: a Lambda's zip.
+        package: where a Lambda's zip is written.
         said: the end of the local AWS's log, for a failure's message.
 
     Attributes:
-        with_lambda, with_ecs: the two stations.
+        environment: with which Terraform asks the local AWS.
+        with_lambda, with_ecs: the two stations; at the second the functions' code is newer.
         before, left: what was there before it all, and after `destroy`: kind to names.
         give_up: set when nobody waits any more.
     """
@@ -72,8 +80,18 @@ class Deployment:
     def __init__(self, directory: Path, endpoint: str, package: Path, said: Callable[[], str]) -> None:
         (directory / "emulator_override.tf").write_text(OVERRIDE)
         (directory / "test.auto.tfvars").write_text(f'{EVERYTHING}lambda_package_path = "{package}"\n')
+        _write_package(package, "NEWER = False\n")
         self._directory = directory
         self._endpoint = endpoint
+        self._package = package
+        self.environment = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_ENABLE_ENDPOINT_DISCOVERY": "false",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
         self._said = said
         self._done = threading.Event()
         self._failure: BaseException | None = None
@@ -101,17 +119,7 @@ class Deployment:
             ) from self._failure
 
     def _run(self) -> None:
-        root = Root(
-            self._directory,
-            {
-                "AWS_ENDPOINT_URL": self._endpoint,
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_REGION": REGION,
-                "AWS_ENABLE_ENDPOINT_DISCOVERY": "false",
-                "AWS_EC2_METADATA_DISABLED": "true",
-            },
-        )
+        root = Root(self._directory, self.environment)
         self.before = inventory(self._client)
         # Most of the time the provider waits; ten things at once would wait in turn.
         apply = ("apply", "-auto-approve", "-parallelism=40")
@@ -120,6 +128,7 @@ class Deployment:
         if self.give_up.is_set():
             return
         (self._directory / "ecs.auto.tfvars").write_text('consumer = "ecs"\n')
+        _write_package(self._package, "NEWER = True\n")
         root.run(*apply)
         self.with_ecs = Station(root, self._client)
         if self.give_up.is_set():
@@ -196,6 +205,15 @@ def _look(aws: Any, outputs: dict[str, Any]) -> dict[str, Any]:
             DatabaseName=outputs["glue_database_name"], Name=outputs["glue_table_name"]
         )["Table"],
         "alarms": {one["AlarmName"] for one in aws("cloudwatch").describe_alarms()["MetricAlarms"]},
+        "packages": s3.list_object_versions(Bucket=buckets["artefacts"], Prefix="transform-function/").get(
+            "Versions", []
+        ),
+        "wheels": [
+            one["Key"]
+            for one in s3.list_objects_v2(Bucket=buckets["artefacts"], Prefix="simulator/").get(
+                "Contents", []
+            )
+        ],
         "log_groups": {
             one["logGroupName"]: one.get("retentionInDays")
             for one in aws("logs").describe_log_groups()["logGroups"]

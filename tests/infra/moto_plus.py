@@ -3,14 +3,18 @@
     PYTHONPATH=tests/infra python -m moto_plus --port 0
 
 Each patch says what is missing; when moto has it, the patch can go. Some operations are not there; others
-are, but a second plan would not be empty, since they don't say again what they were told.
+are, but a second plan would not be empty, since they don't say again what they were told. And the server
+takes one request at a time.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,11 +36,13 @@ from moto.iot.models import IoTBackend
 from moto.iot.responses import IoTResponse
 from moto.kinesis.models import kinesis_backends
 from moto.kinesis.responses import KinesisResponse
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.models import FakeBucket
 
 from iotstream.local import aws
 
 Tags = dict[str, str]
+ANSWERS_KEPT = 500
 _tags: dict[str, Tags] = {}
 """Of resources whose service in moto keeps none: ARN to tags."""
 
@@ -315,8 +321,46 @@ def _patch_others() -> None:
     ecs.Service.__init__ = service_init
 
 
+# --- the server: one request at a time, and each one's work once -------------------------------------------
+
+
+def _patch_server() -> None:
+    """Take requests in turn, and give the answer again where a client asks for it again.
+
+    moto's state is not made for threads, and Terraform sends dozens of requests at once. Now and then a
+    client also loses an answer, though it was given: the SDK then sends the same invocation once more, and
+    CreateTable would find its own table there, RevokeSecurityGroupEgress its own rule gone.
+    """
+    call = DomainDispatcherApplication.__call__
+    turn = threading.Lock()
+    answers: OrderedDict[str, tuple[str, list[tuple[str, str]], bytes]] = OrderedDict()
+
+    def answer(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Read before its turn, so that a client that stops in the middle holds up nobody.
+        whole = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(whole))
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
+        with turn:
+            found = answers.get(invocation)
+            if found is None:
+                said: list[Any] = []
+                chunks = call(self, environ, lambda *status_and_headers: said.append(status_and_headers))
+                found = (*said[0][:2], b"".join(chunks))
+                # A server's error is to be tried again.
+                if invocation and not found[0].startswith("5"):
+                    answers[invocation] = found
+                    if len(answers) > ANSWERS_KEPT:
+                        answers.popitem(last=False)
+        status, headers, body = found
+        start_response(status, headers)
+        return [body]
+
+    DomainDispatcherApplication.__call__ = answer
+
+
 def patch() -> None:
     """Patch moto in this process."""
+    _patch_server()
     _patch_iot()
     _patch_tags()
     _patch_missing_operations()

@@ -13,6 +13,7 @@ import needs
 
 PROJECT = Path(__file__).parents[2]
 MODULES = PROJECT / "infra" / "terraform"
+WHEEL = "iotstream-0.1.0-py3-none-any.whl"
 CHECKOV = "checkov==3.3.30"
 """Not in the lock file: it brings a hundred packages, some older than ours. uv keeps it in its own cache."""
 
@@ -73,4 +74,7 @@ def copy(directory: Path) -> Path:
     shutil.copytree(MODULES, directory / "infra" / "terraform", ignore=shutil.ignore_patterns(".terraform"))
     (directory / "scripts").mkdir()
     shutil.copy(PROJECT / "scripts" / "user_data.sh", directory / "scripts")
+    # As `make package` leaves it; nothing here installs it.
+    (directory / "dist").mkdir()
+    (directory / "dist" / WHEEL).write_bytes(b"a wheel")
     return directory / "infra" / "terraform"

@@ -8,11 +8,15 @@ from its outputs and from the services, and the local stack's programs are start
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+import re
 import time
+import urllib.request
 import zipfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +44,10 @@ from iotstream.timestream_query import ask
 REGION = "us-east-1"
 READINGS = 25
 """Of each device; one more of each is refused."""
+GIVE_UP_AFTER_S = 3
+"""Of the rule engine, until its error action has its turn."""
+LOST = Message(TEST_CLIENT, 0.0, b'{"deviceId": "lost", "temperature": "\xff', ())
+"""Is published while the stream takes nothing; its bytes are no JSON, and no UTF-8."""
 VARIABLES = """\
 tsdb                               = "liveanalytics"
 stream_mode                        = "PROVISIONED"
@@ -82,15 +90,16 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.rule_errors = directory / "rule-errors"
         self._services: list[ServiceProcess] = []
         # moto_plus is beside this file.
         here = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))}
         modules = ("moto_plus", "iotstream.local.kinesis", "iotstream.local.timestream")
         with ThreadPoolExecutor(len(modules)) as pool:
-            aws, kinesis, timestream = pool.map(lambda one: self._start(one, environment=here), modules)
+            aws, self._kinesis, timestream = pool.map(lambda one: self._start(one, environment=here), modules)
         self.variables = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.port}",
-            "AWS_ENDPOINT_URL_KINESIS": f"http://127.0.0.1:{kinesis.port}",
+            "AWS_ENDPOINT_URL_KINESIS": f"http://127.0.0.1:{self._kinesis.port}",
             "AWS_ENDPOINT_URL_TIMESTREAM_WRITE": f"http://127.0.0.1:{timestream.port}",
             "AWS_ENDPOINT_URL_TIMESTREAM_QUERY": f"http://127.0.0.1:{timestream.port}",
             "AWS_ACCESS_KEY_ID": "test",
@@ -132,8 +141,8 @@ class World:
         return self._start("iotstream.local.broker", "--directory", str(directory), "--topic", topic)
 
     def start_rules(self, broker: ServiceProcess, topic: str, rules: list[dict[str, Any]]) -> ServiceProcess:
-        """The rule engine with IoT Core's rules, without their error action: it has a directory for that."""
-        keys = ("ruleName", "sql", "awsIotSqlVersion", "actions", "ruleDisabled")
+        """The rule engine with IoT Core's rules; a directory is the bucket of their error action."""
+        keys = ("ruleName", "sql", "awsIotSqlVersion", "actions", "errorAction", "ruleDisabled")
         file = self._directory / "rules.json"
         file.write_text(json.dumps([{key: one[key] for key in keys if key in one} for one in rules]))
         return self._start(
@@ -142,7 +151,8 @@ class World:
             *("--directory", broker.facts["directory"]),
             *("--topic", topic),
             *("--rules", str(file)),
-            *("--error-directory", str(self._directory / "rule-errors")),
+            *("--error-directory", str(self.rule_errors)),
+            *("--give-up-after", str(GIVE_UP_AFTER_S)),
             environment=self.variables,
         )
 
@@ -164,6 +174,15 @@ class World:
             *("--task-root", str(handlers_directory())),
             environment={**self.variables, **function["Environment"]["Variables"]},
         )
+
+    @contextlib.contextmanager
+    def refusing_records(self) -> Iterator[None]:
+        """While it lasts the stream takes nothing."""
+        url = f"http://127.0.0.1:{self._kinesis.port}/_iotstream/faults"
+        fault = {"operation": "PutRecords", "error": "InternalFailureException"}
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(fault).encode())).close()
+        yield
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
 
     def close(self) -> None:
         """End the programs; what feeds comes first."""
@@ -217,10 +236,11 @@ def flowed(tmp_path_factory):
         )
         messages = _messages(things, time.time())
         published = asyncio.run(publish(messages, connection, paced=False))
-        ends = time.monotonic() + 60
-        while programs.stats(source)["processed"] < len(messages):
-            assert time.monotonic() < ends, (programs.stats(engine), source.last_log_lines())
-            time.sleep(0.1)
+        _wait(lambda: programs.stats(source)["processed"] == len(messages), source)
+        flowing = programs.stats(engine)
+        with world.refusing_records():
+            asyncio.run(publish([LOST], connection, paced=False))
+            _wait(lambda: programs.stats(engine)["failed"] == 1, engine)
         yield SimpleNamespace(
             world=world,
             outputs=outputs,
@@ -230,7 +250,11 @@ def flowed(tmp_path_factory):
             policy=json.loads(policy["policyDocument"]),
             messages=len(messages),
             published=published,
-            engine=programs.stats(engine),
+            engine=flowing,
+            lost=[
+                (str(one.relative_to(world.rule_errors)), one.read_bytes())
+                for one in _files(world.rule_errors)
+            ],
             source=programs.stats(source),
             glue=world.client("glue").get_table(
                 DatabaseName=outputs["glue_database_name"], Name=outputs["glue_table_name"]
@@ -238,6 +262,17 @@ def flowed(tmp_path_factory):
         )
     finally:
         world.close()
+
+
+def _wait(until: Callable[[], bool], service: ServiceProcess) -> None:
+    ends = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < ends, (programs.stats(service), service.last_log_lines())
+        time.sleep(0.1)
+
+
+def _files(directory: Path) -> list[Path]:
+    return [one for one in directory.rglob("*") if one.is_file()]
 
 
 # --- what came of it ---------------------------------------------------------------------------------------
@@ -250,6 +285,14 @@ def test_every_message_goes_by_the_rules_that_terraform_made(flowed):
     assert flowed.engine["by_rule"] == {"mqtt": 1, "mqtt_devices": flowed.messages - 1}
     assert flowed.engine["forwarded"] == flowed.messages
     assert flowed.engine["failed"] == 0
+
+
+def test_what_the_stream_does_not_take_goes_where_terraforms_error_action_says(flowed):
+    [(place, payload)] = flowed.lost
+    assert payload == LOST.payload
+    today = datetime.now(UTC).date()
+    days = "|".join(f"{one:%Y/%m/%d}" for one in (today - timedelta(days=1), today))
+    assert re.fullmatch(rf"errors/({days})/[0-9a-f-]{{36}}\.json", place)
 
 
 def test_the_stream_that_terraform_made_carries_them(flowed):

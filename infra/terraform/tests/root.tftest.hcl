@@ -1,91 +1,12 @@
 # Without an account: the provider is mocked. What the modules decide by themselves is tested beside them.
 
 mock_provider "aws" {
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "us-east-1" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
-  }
-  mock_data "aws_iot_endpoint" {
-    defaults = { endpoint_address = "a1-ats.iot.us-east-1.amazonaws.com" }
-  }
-  mock_data "aws_ssm_parameter" {
-    defaults = { insecure_value = "ami-0123456789abcdef0" }
-  }
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
-  }
-  mock_resource "aws_kms_key" {
-    defaults = { arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000" }
-  }
-  mock_resource "aws_sqs_queue" {
-    defaults = { arn = "arn:aws:sqs:us-east-1:123456789012:q", url = "https://sqs.us-east-1.amazonaws.com/123456789012/q" }
-  }
-  mock_resource "aws_kinesis_stream" {
-    defaults = { arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s" }
-  }
-  mock_resource "aws_kinesis_stream_consumer" {
-    defaults = { arn = "arn:aws:kinesis:us-east-1:123456789012:stream/s/consumer/c:1" }
-  }
-  mock_resource "aws_dynamodb_table" {
-    defaults = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t" }
-  }
-  mock_resource "aws_lambda_function" {
-    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f" }
-  }
-  mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:t" }
-  }
-  mock_resource "aws_s3_bucket" {
-    defaults = { arn = "arn:aws:s3:::b" }
-  }
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:g" }
-  }
-  mock_resource "aws_cloudwatch_event_rule" {
-    defaults = { arn = "arn:aws:events:us-east-1:123456789012:rule/r" }
-  }
-  mock_resource "aws_iot_certificate" {
-    defaults = { arn = "arn:aws:iot:us-east-1:123456789012:cert/c" }
-  }
-  mock_resource "aws_secretsmanager_secret" {
-    defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:s" }
-  }
-  mock_resource "aws_timestreamwrite_table" {
-    defaults = { arn = "arn:aws:timestream:us-east-1:123456789012:database/d/table/t" }
-  }
-  mock_resource "aws_subnet" {
-    defaults = { id = "subnet-0123456789abcdef0" }
-  }
-  mock_resource "aws_security_group" {
-    defaults = { id = "sg-0123456789abcdef0" }
-  }
-  mock_resource "aws_instance" {
-    defaults = { arn = "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0" }
-  }
-  mock_resource "aws_ecr_repository" {
-    defaults = {
-      arn            = "arn:aws:ecr:us-east-1:123456789012:repository/r"
-      repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/r"
-    }
-  }
-  mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/t:1" }
-  }
-  mock_resource "aws_appautoscaling_policy" {
-    defaults = { arn = "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:p" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
   lambda_package_path = "versions.tf" # any file: nothing runs it
+  simulator_package   = "iotstream==0.1.0"
 }
 
 run "defaults_are_the_originals" {
@@ -143,15 +64,24 @@ run "ecs_instead_of_lambda" {
     condition     = output.consumer_environment["IOTSTREAM_CONSUMER_RETRIEVAL"] == "polling"
     error_message = "Fan-out is an option."
   }
+  assert {
+    condition     = local.interface_endpoints == tolist(["ecr.api", "ecr.dkr", "logs", "kinesis-streams", "secretsmanager"])
+    error_message = "An endpoint for each service that is called, for it costs by the hour."
+  }
 }
 
 run "both_stores" {
   command = plan
   variables {
-    consumer           = "ecs"
-    create_kcl_tables  = false
-    tsdb               = "both"
-    enable_nat_gateway = true
+    consumer                     = "ecs"
+    create_kcl_tables            = false
+    tsdb                         = "both"
+    extra_endpoint_service_names = { timestream = "com.amazonaws.us-east-1.timestream.ingest-cell1" }
+    timestream_endpoint_url      = "https://ingest-cell1.timestream.us-east-1.amazonaws.com"
+  }
+  assert {
+    condition     = output.consumer_environment["AWS_ENDPOINT_URL_TIMESTREAM_WRITE"] == "https://ingest-cell1.timestream.us-east-1.amazonaws.com"
+    error_message = "Without NAT nothing answers DescribeEndpoints, so the consumer is told the cell's endpoint."
   }
   assert {
     condition     = length(output.kcl_table_names) == 0
@@ -177,6 +107,7 @@ run "least" {
     enable_audit      = false
     enable_athena     = false
     device_names      = []
+    simulator_package = null # no device, no simulator
   }
   assert {
     condition = alltrue([for one in [module.vpc, module.security_groups, module.ec2, module.ecs, module.monitoring, module.audit, module.athena, module.budgets] :
@@ -197,6 +128,8 @@ run "everything" {
     enable_budgets = true
     enable_crawler = true
     alarm_emails   = ["ops@example.com"]
+    key_name       = "ops"
+    ssh_cidrs      = ["192.0.2.0/28"]
   }
   assert {
     condition     = length(aws_kms_key.this) == 1 && length(module.budgets) == 1
@@ -247,9 +180,10 @@ run "unknown_values_are_refused" {
     name_prefix        = "Dev"
     log_retention_days = 42
     consumer_settings  = { IOTSTREAM_LAKE_URI = "s3://elsewhere" }
+    device_names       = [for n in range(21) : "device-${n}"] # too many for an instance each
   }
   expect_failures = [
-    var.aws_region, var.consumer, var.consumer_settings, var.log_retention_days, var.name_prefix, var.tsdb,
+    var.aws_region, var.consumer, var.consumer_settings, var.device_names, var.log_retention_days, var.name_prefix, var.tsdb,
   ]
 }
 
@@ -258,8 +192,9 @@ run "parts_that_need_each_other" {
   variables {
     enable_vpc     = false
     enable_budgets = true
+    ssh_cidrs      = ["192.0.2.0/28"]
   }
-  expect_failures = [var.enable_budgets, var.enable_vpc]
+  expect_failures = [var.enable_budgets, var.enable_vpc, var.ssh_cidrs]
 }
 
 run "what_must_be_there" {
@@ -271,4 +206,13 @@ run "what_must_be_there" {
     tsdb                = "liveanalytics" # not reached from private subnets as they are
   }
   expect_failures = [var.azs, var.enable_nat_gateway, var.lambda_package_path]
+}
+
+run "the_devices_wheel_must_be_there" {
+  command = plan
+  variables {
+    simulator_package    = null
+    simulator_wheel_path = "no-such.whl"
+  }
+  expect_failures = [var.simulator_wheel_path]
 }

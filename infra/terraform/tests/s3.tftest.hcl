@@ -1,16 +1,5 @@
 mock_provider "aws" {
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "us-east-1" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
-  }
+  source = "./tests/mocks"
 }
 
 run "five_buckets" {
@@ -84,18 +73,31 @@ run "another_class_on_request" {
   }
 }
 
-run "never_archived" {
+run "never_archived_never_expired" {
   command = plan
   module {
     source = "./modules/s3"
   }
   variables {
-    archive_after_days = null
+    archive_after_days         = null
+    quarantine_expiration_days = null
   }
   assert {
     condition     = length(local.data_transitions) == 1
     error_message = "Null: never."
   }
+}
+
+run "names_that_s3_would_refuse" {
+  command = plan
+  module {
+    source = "./modules/s3"
+  }
+  variables {
+    name_prefix   = "a-long-prefix-"
+    bucket_suffix = "and-a-long-suffix-too"
+  }
+  expect_failures = [var.bucket_suffix]
 }
 
 run "refused" {

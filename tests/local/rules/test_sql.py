@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -218,6 +220,78 @@ def test_any_text_is_read_or_refused(sql: str) -> None:
         return
     with contextlib.suppress(EvaluationError):
         run(statement, context(b'{"a": {"b": 1}}'))
+
+
+# 2016-02-25 23:22:17.089 UTC; Belize is six hours behind, without summer time.
+_MOMENT = 1_456_442_537_089
+
+
+@pytest.mark.parametrize(
+    ("pattern", "zone", "text"),
+    [
+        ("yyyy/MM/dd", "", "2016/02/25"),
+        ("yyyy.MM.dd G 'at' HH:mm:ss z", "America/Belize", "2016.02.25 AD at 17:22:17 CST"),
+        ("yyyy-MM-dd'T'HH:mm:ss.SSSZ", "", "2016-02-25T23:22:17.089+0000"),
+        ("yyyy-MM-dd'T'HH:mm:ssZZ", "America/Belize", "2016-02-25T17:22:17-06:00"),
+        ("HH:mm ZZZ", "Asia/Kolkata", "04:52 Asia/Kolkata"),
+        ("E, d MMM yy", "", "Thu, 25 Feb 16"),
+        ("EEEE d MMMM y", "", "Thursday 25 February 2016"),
+        ("h:mm a, K, k", "", "11:22 PM, 11, 23"),
+        ("D DDDD S SS SSSSS", "", "56 0056 0 08 08900"),
+        ("h 'o''clock' ''a''", "", "11 o'clock 'PM'"),
+    ],
+)
+def test_parse_time_writes_a_moment_by_joda_times_patterns(pattern: str, zone: str, text: str) -> None:
+    arguments = ", ".join([str(_MOMENT), *([f'"{zone}"'] if zone else [])])
+    assert value(f'parse_time("{pattern}", {arguments})') == text
+    single = pattern.replace("'", "''")
+    assert value(f"parse_time('{single}', {arguments})") == text
+
+
+@given(
+    st.integers(-30_000_000_000_000, 250_000_000_000_000),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]),
+)
+def test_parse_time_agrees_with_the_standard_library(ms: int, zone: str) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    written = value(f"parse_time('yyyy-MM-dd''T''HH:mm:ss.SSS', {ms}, '{zone}')")
+    there = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    assert written == there.isoformat(timespec="milliseconds")
+
+
+def test_parse_time_takes_any_number_and_nothing_else() -> None:
+    at = {"at": _MOMENT, "text": str(_MOMENT), "no": "yesterday", "far": 1e18, "never": 1e300}
+    for expression in ("at", "text", f"{_MOMENT} + 0.9", "at - 1 + 1"):
+        assert value(f"parse_time('ss.SSS', {expression})", at) == "17.089", expression
+    for expression in ("no", "gone", "far", "never", "-far", "true", "null"):
+        assert value(f"parse_time('ss', {expression})", at) is UNDEFINED, expression
+    assert value("parse_time('yyyy', timestamp())") == "2023"
+    assert run(parse("SELECT parse_time('yyyy', at) AS year FROM 'x'"), context(at)) == b'{"year":"2016"}'
+    with pytest.raises(EvaluationError):
+        run(parse("SELECT parse_time('yyyy', at) AS year FROM 'x'"), context(b"not JSON"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("parse_time('yyyy')", "the time that parse_time"),
+        ("parse_time(at, 1)", "a time pattern in quotes"),
+        ("parse_time('yyyy', 1, zone)", "a time zone in quotes"),
+        ("parse_time('yyyy', 1, 'UTC', 2)", r"the \) of parse_time"),
+        ("parse_time('xx', 1)", "'xx' is not supported"),
+        ('parse_time("yyyy \'at", 1)', "quote at character 6"),
+        ("parse_time('yyyy', 1, 'Moon/Tranquility')", "time zone 'Moon/Tranquility'"),
+        ("parse_time('yyyy', 1, '../etc/passwd')", "time zone"),
+    ],
+)
+def test_parse_time_is_refused_where_it_is_wrong(expression: str, words: str) -> None:
+    with pytest.raises(RuleError, match=words):
+        parse_expression(expression)
+
+
+def test_an_error_key_as_terraform_writes_it() -> None:
+    template = Template.parse('errors/${parse_time("yyyy/MM/dd", timestamp())}/${newuuid()}.json')
+    assert template.render(context()) == "errors/2023/11/14/an-id.json"
 
 
 _NUMBERS = st.integers(-50, 50)

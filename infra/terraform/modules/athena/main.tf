@@ -4,7 +4,7 @@ locals {
   by_device  = local.dimensions == "" ? "" : "${local.dimensions}, "
   averages   = join("", [for name in var.number_columns : ",\n       avg(\"${name}\") AS \"avg_${name}\""])
 
-  # Each has a condition on dt: without one Athena looks at every hour since the first day.
+  # All but the first have a condition on dt: without one Athena looks at every hour since the first day.
   queries = {
     first-rows = {
       description = "Some rows, to see what there is"

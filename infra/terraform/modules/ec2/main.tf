@@ -171,11 +171,35 @@ resource "aws_iam_role_policy" "secrets" {
   policy = data.aws_iam_policy_document.secrets.json
 }
 
-resource "aws_iam_role_policy_attachment" "session_manager" {
+# What sessions need and no more: AWS's own policy AmazonSSMManagedInstanceCore also reads every parameter of the
+# account. https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
+data "aws_iam_policy_document" "session_manager" {
+  #checkov:skip=CKV_AWS_111: ssmmessages has no resources
+  #checkov:skip=CKV_AWS_356: ssmmessages has no resources
+  statement {
+    sid = "Sessions"
+    actions = [
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ]
+    resources = ["*"] # the actions have no resource
+  }
+
+  statement {
+    sid       = "Register"
+    actions   = ["ssm:UpdateInstanceInformation"]
+    resources = ["arn:${format(local.arn_prefix, "ec2")}:instance/*"] # of the instance, which is not there yet
+  }
+}
+
+resource "aws_iam_role_policy" "session_manager" {
   count = var.enable_session_manager ? 1 : 0
 
-  role       = aws_iam_role.this.name
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+  name   = "session-manager"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.session_manager.json
 }
 
 resource "aws_iam_instance_profile" "this" {

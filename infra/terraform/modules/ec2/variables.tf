@@ -103,7 +103,7 @@ variable "key_name" {
 variable "enable_session_manager" {
   description = "Whether the instances can be reached by Session Manager (no open port, no key pair)."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 

@@ -7,8 +7,11 @@ data "aws_region" "current" {}
 locals {
   name = "${var.name_prefix}iotstream-consumer"
 
-  image          = coalesce(var.image, "${aws_ecr_repository.this.repository_url}:${var.image_tag}")
-  repository_arn = coalesce(var.image_repository_arn, aws_ecr_repository.this.arn)
+  image = coalesce(var.image, "${aws_ecr_repository.this.repository_url}:${var.image_tag}")
+
+  # ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG or …@DIGEST; another one's image is public, and pulled without a right.
+  ecr_image      = try(regex("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com(?:\\.cn)?/([a-z0-9._/-]+)", var.image), null)
+  repository_arn = local.ecr_image == null ? aws_ecr_repository.this.arn : "arn:${data.aws_partition.current.partition}:ecr:${local.ecr_image[1]}:${local.ecr_image[0]}:repository/${local.ecr_image[2]}"
 
   # Of a task's memory: Java's heap of 512 MiB and its own 200, the parent's 128, and some to spare.
   other_memory_mib = 1024

@@ -19,7 +19,7 @@ variable "kms_key_arn" {
 }
 
 variable "image" {
-  description = "The consumer's image (docs/container.md), best by digest. Null: `image_tag` of the repository that is made here."
+  description = "The consumer's image (docs/container.md), best by digest; if it is in ECR, the right to pull is for its repository alone. Null: `image_tag` of the repository that is made here."
   type        = string
   default     = null
 }
@@ -29,12 +29,6 @@ variable "image_tag" {
   type        = string
   default     = "0.1.0"
   nullable    = false
-}
-
-variable "image_repository_arn" {
-  description = "ECR repository of `image`, if it is another one than is made here: the right to pull is for it alone."
-  type        = string
-  default     = null
 }
 
 variable "force_delete_images" {
@@ -112,8 +106,8 @@ variable "min_count" {
   nullable    = false
 
   validation {
-    condition     = var.min_count >= 0 && floor(var.min_count) == var.min_count
-    error_message = "min_count must be a whole number from 0."
+    condition     = var.min_count >= 1 && floor(var.min_count) == var.min_count
+    error_message = "min_count must be a whole number from 1: with no task nothing would measure the lag by which tasks are added."
   }
 }
 

@@ -39,8 +39,9 @@ variable "function_name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,48}$", var.function_name))
-    error_message = "function_name must be 1 to 48 of a-z A-Z 0-9 _ -."
+    # With the longest name_prefix its role's name, <function_name>-role, has 64 characters, which is IAM's limit.
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,43}$", var.function_name))
+    error_message = "function_name must be 1 to 43 of a-z A-Z 0-9 _ -."
   }
 }
 

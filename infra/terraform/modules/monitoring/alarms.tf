@@ -9,7 +9,11 @@ locals {
   stores = concat(local.influxdb ? ["influxdb"] : [], local.liveanalytics ? ["timestream"] : [])
   audit  = var.audit_function_name != null
 
-  bucket_filter = "EntireBucket"
+  # What is put into the error bucket, by who puts it: name of the metric's filter => prefix.
+  error_prefixes = var.iot_errors_bucket == null ? {} : merge(
+    { iot-errors = "${var.iot_errors_prefix}/" },
+    local.liveanalytics && var.timestream_reports_prefix != null ? { timestream-reports = "${var.timestream_reports_prefix}/" } : {},
+  )
 
   stream_dimensions = { StreamName = var.stream_name }
   lambda_dimensions = { FunctionName = coalesce(var.lambda_function_name, "none") }
@@ -23,6 +27,7 @@ locals {
 
   ok      = "notBreaching"
   alarm   = "breaching"
+  stay    = "ignore"
   above   = "GreaterThanThreshold"
   reaches = "GreaterThanOrEqualToThreshold"
   below   = "LessThanThreshold"
@@ -133,7 +138,7 @@ locals {
     iot-error-objects = {
       enabled     = var.iot_errors_bucket != null
       description = "Messages that a rule could not deliver were put into ${coalesce(var.iot_errors_bucket, "none")}: they are not in the stream."
-      namespace   = "AWS/S3", metric = "PutRequests", dimensions = { BucketName = coalesce(var.iot_errors_bucket, "none"), FilterId = local.bucket_filter }
+      namespace   = "AWS/S3", metric = "PutRequests", dimensions = { BucketName = coalesce(var.iot_errors_bucket, "none"), FilterId = "iot-errors" }
       statistic   = "Sum", comparison = local.above, threshold = var.iot_error_objects_count, period = 300, periods = 1
       missing     = local.ok # no request, no value
     }
@@ -179,6 +184,13 @@ locals {
         statistic   = "Sum", comparison = local.above, threshold = var.timestream_user_errors_count, period = 300, periods = 1
         missing     = local.ok # the metric is there only when something was refused
       }
+      timestream-late-refused = {
+        enabled     = contains(keys(local.error_prefixes), "timestream-reports")
+        description = "Timestream for LiveAnalytics took late rows and refused them afterwards; its reports are in ${coalesce(var.iot_errors_bucket, "none")}, the rows in the lake."
+        namespace   = "AWS/S3", metric = "PutRequests", dimensions = { BucketName = coalesce(var.iot_errors_bucket, "none"), FilterId = "timestream-reports" }
+        statistic   = "Sum", comparison = local.above, threshold = var.timestream_reports_count, period = 300, periods = 1
+        missing     = local.ok # no request, no value
+      }
       influxdb-disk = {
         enabled     = local.influxdb && var.influxdb_instance_name != null
         description = "InfluxDB's disk is nearly full; when it is, it takes no more points."
@@ -209,14 +221,14 @@ locals {
       description = "A span was begun more than ${var.oldest_intent_minutes} minutes ago and is not committed: its shard stands still."
       namespace   = var.metrics_namespace, metric = "OldestIntentAge", dimensions = local.application_dimensions
       statistic   = "Maximum", comparison = local.above, threshold = var.oldest_intent_minutes * 60, period = 3600, periods = 1
-      missing     = local.ok # no audit: audit-silent is for that
+      missing     = local.stay # no audit in this hour: what the last one saw holds; audit-silent is for the silence
     }
     audit-findings = {
       enabled     = local.audit
       description = "iotstream audit found that a record is missing, double or altered: run it by hand, it says what to do (docs/audit.md)."
       namespace   = var.metrics_namespace, metric = "AuditFindings", dimensions = local.application_dimensions
       statistic   = "Maximum", comparison = local.above, threshold = var.audit_findings_count, period = 3600, periods = 1
-      missing     = local.ok # no audit: audit-silent is for that
+      missing     = local.stay # as above: a finding is gone when an audit says so, not when none is made
     }
     audit-silent = {
       enabled     = local.audit

@@ -123,7 +123,7 @@ locals {
       metrics = concat(
         [for name in ["Gaps", "ClaimsLost"] : concat([var.metrics_namespace, name], local.own)],
         [for name in ["SinkUnavailable"] : concat([var.metrics_namespace, name], local.own) if local.lambda],
-        [for row in [["AWS/S3", "PutRequests", "BucketName", var.iot_errors_bucket, "FilterId", local.bucket_filter]] : row if var.iot_errors_bucket != null],
+        [for name in keys(local.error_prefixes) : ["AWS/S3", "PutRequests", "BucketName", var.iot_errors_bucket, "FilterId", name, { label = name }]],
       )
     },
     {

@@ -112,11 +112,15 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 }
 
 # How many objects there are is a metric of S3 once a day only; how many are put, if that is asked for.
-resource "aws_s3_bucket_metric" "iot_errors" {
-  count = var.iot_errors_bucket == null ? 0 : 1
+resource "aws_s3_bucket_metric" "errors" {
+  for_each = local.error_prefixes
 
   bucket = var.iot_errors_bucket
-  name   = local.bucket_filter
+  name   = each.key
+
+  filter {
+    prefix = each.value
+  }
 }
 
 # --- the audit, every hour -------------------------------------------------------------------------------

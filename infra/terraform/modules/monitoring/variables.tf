@@ -139,6 +139,19 @@ variable "iot_errors_bucket" {
   default     = null
 }
 
+variable "iot_errors_prefix" {
+  description = "Prefix of the rules' errors in that bucket, without a slash at its end."
+  type        = string
+  default     = "errors"
+  nullable    = false
+}
+
+variable "timestream_reports_prefix" {
+  description = "Prefix, in the same bucket, of LiveAnalytics' reports on late rows that it refused. Null: none there."
+  type        = string
+  default     = null
+}
+
 variable "iot_log_group" {
   description = "Log group of IoT Core; its errors are on the dashboard. Null: none."
   type        = string
@@ -182,7 +195,7 @@ variable "audit_function_name" {
 }
 
 variable "audit_schedule" {
-  description = "When it runs: a rate or cron expression of EventBridge. With something rarer than hourly raise audit_silent_hours."
+  description = "When it runs: a rate or cron expression of EventBridge. With something rarer than every two hours raise audit_silent_hours."
   type        = string
   default     = "rate(1 hour)"
   nullable    = false
@@ -327,6 +340,13 @@ variable "timestream_system_errors_count" {
 
 variable "timestream_user_errors_count" {
   description = "WriteRecords calls of the account that LiveAnalytics refused in 5 minutes, above which it alarms."
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
+variable "timestream_reports_count" {
+  description = "LiveAnalytics' reports on refused late rows in 5 minutes, above which it alarms."
   type        = number
   default     = 0
   nullable    = false

@@ -31,7 +31,8 @@ module "quarantine" {
   force_destroy     = var.force_destroy
   tags              = var.tags
 
-  lifecycle_rules = [{ id = "expire", prefix = "", expiration_days = var.quarantine_expiration_days }]
+  # A rule that does nothing is refused by S3.
+  lifecycle_rules = [for days in var.quarantine_expiration_days[*] : { id = "expire", prefix = "", expiration_days = days }]
 }
 
 module "athena_results" {

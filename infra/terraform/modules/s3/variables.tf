@@ -27,6 +27,12 @@ variable "bucket_suffix" {
     condition     = var.bucket_suffix == null ? true : can(regex("^[a-z0-9][a-z0-9-]{0,25}$", var.bucket_suffix))
     error_message = "bucket_suffix must be 1 to 26 of a-z 0-9 -."
   }
+
+  # S3 takes 63 characters; the longest name is transform-function-code-bucket-<suffix>.
+  validation {
+    condition     = length("${var.name_prefix}transform-function-code-bucket-${coalesce(var.bucket_suffix, "123456789012")}") <= 63
+    error_message = "bucket_suffix and name_prefix together must have at most 32 characters: a bucket's name has at most 63."
+  }
 }
 
 variable "lake_prefix" {

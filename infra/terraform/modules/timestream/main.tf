@@ -90,6 +90,11 @@ resource "aws_timestreaminfluxdb_db_instance" "this" {
   password               = aws_secretsmanager_secret_version.influxdb_admin[0].secret_string
 
   tags = var.tags
+
+  lifecycle {
+    # The first password only: another one would replace the instance, and its data with it.
+    ignore_changes = [password]
+  }
 }
 
 # The token with which iotstream writes. InfluxDB makes it, so its value is put in by hand (README).

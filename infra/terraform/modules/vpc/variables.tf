@@ -100,7 +100,7 @@ variable "flow_logs_retention_days" {
 variable "interface_endpoints" {
   description = "AWS services reached from inside through interface endpoints, by the last part of their endpoint's name (`com.amazonaws.<region>.<this>`). Each costs by the hour and zone. The default is what the consumer on ECS needs without NAT; S3 and DynamoDB always have gateway endpoints, which are free."
   type        = list(string)
-  default     = ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "secretsmanager", "sts"]
+  default     = ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "secretsmanager"]
   nullable    = false
 
   validation {
@@ -120,7 +120,8 @@ variable "extra_endpoint_service_names" {
     LiveAnalytics, whose endpoints belong to the account's cell: `aws timestream-write describe-endpoints --region REGION`
     prints `ingest-cellN.timestream.REGION.amazonaws.com`, which makes `com.amazonaws.REGION.timestream.ingest-cellN`;
     `aws timestream-query describe-endpoints` likewise makes `com.amazonaws.REGION.timestream.query-cellN`. The call
-    DescribeEndpoints itself has no endpoint in a VPC: it needs NAT, or a consumer outside the VPC.
+    DescribeEndpoints itself has no endpoint in a VPC: it needs NAT, or a consumer that is told the cell's endpoint
+    (AWS_ENDPOINT_URL_TIMESTREAM_WRITE).
   EOT
   type        = map(string)
   default     = {}

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from iotstream.local.pki import Pki
 from iotstream.local.process import announce, wait_for_stop
 from iotstream.local.rules.engine import Engine
 from iotstream.local.rules.rule import default_rules, load_rules
-from iotstream.local.rules.stream import StreamWriter
+from iotstream.local.rules.stream import BACKOFF, StreamWriter
 from iotstream.local.stats import StatsServer
 
 
@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stream", default="kinesis-stream", help="of the default rules")
     parser.add_argument("--rules", type=Path, help="a JSON file of rules in place of the default ones")
     parser.add_argument("--error-directory", type=Path, required=True, help="keeps what fails, as it came")
+    parser.add_argument(
+        "--give-up-after",
+        type=float,
+        default=BACKOFF.deadline_s,
+        help="seconds for which the stream is tried before the error action has its turn",
+    )
     parser.add_argument("--topic", default=DEFAULT_TOPIC)
     parser.add_argument("--test-client", default=TEST_CLIENT)
     parser.add_argument("--rule-engine", default=RULE_ENGINE)
@@ -67,7 +73,8 @@ def _run(options: argparse.Namespace) -> None:
     client = _kinesis()
     for stream in dict.fromkeys(rule.stream for rule in rules):
         check_stream(client, stream)
-    engine = Engine(rules, StreamWriter(client), options.error_directory, policy=policy)
+    writer = StreamWriter(client, backoff=replace(BACKOFF, deadline_s=options.give_up_after))
+    engine = Engine(rules, writer, options.error_directory, policy=policy)
     engine.start(options.broker_host, options.broker_port, Pki(options.directory).client(policy.rule_engine))
     server = StatsServer(lambda: _stats(engine), options.stats_port)
     facts = {"port": server.port, "rules": [rule.name for rule in rules]}

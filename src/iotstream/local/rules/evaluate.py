@@ -33,6 +33,7 @@ from iotstream.local.rules.syntax import (
     Call,
     Expression,
     Literal,
+    ParseTime,
     Path,
     Star,
     Statement,
@@ -114,6 +115,8 @@ def evaluate(expression: Expression, context: Context) -> Any:
         return _walk(context.document, expression.names)
     if isinstance(expression, Call):
         return _call(expression, context)
+    if isinstance(expression, ParseTime):
+        return _time(expression, context)
     if isinstance(expression, Unary):
         return _unary(expression.operator, evaluate(expression.operand, context))
     left, right = evaluate(expression.left, context), evaluate(expression.right, context)
@@ -139,6 +142,8 @@ def _has_path(expression: Expression) -> bool:
         return _has_path(expression.left) or _has_path(expression.right)
     if isinstance(expression, Unary):
         return _has_path(expression.operand)
+    if isinstance(expression, ParseTime):
+        return _has_path(expression.at)
     return isinstance(expression, Path)
 
 
@@ -159,6 +164,14 @@ def _call(call: Call, context: Context) -> Any:
     if call.name == "clientid":
         return context.client_id or NO_CLIENT
     return context.now_ms if call.name == "timestamp" else context.new_id()
+
+
+def _time(expression: ParseTime, context: Context) -> Any:
+    ms = _number(evaluate(expression.at, context))
+    if ms is None or not math.isfinite(ms):
+        return UNDEFINED
+    text = expression.pattern.format(math.floor(ms), expression.zone)
+    return UNDEFINED if text is None else text
 
 
 def _unary(operator: str, value: Any) -> Any:

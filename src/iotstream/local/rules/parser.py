@@ -5,7 +5,9 @@
 - item: `*`, a path (`a`, `a.b.c`, names in double quotes where need be), a literal (number, 'text',
   true, false, NULL), a function, an expression; `AS name` gives it a name, and everything but `*` and a
   path of one name needs one.
-- functions: `topic()`, `topic(n)`, `clientid()`, `timestamp()`, `newuuid()`.
+- functions: `topic()`, `topic(n)`, `clientid()`, `timestamp()`, `newuuid()`, `parse_time(pattern, at)` and
+  `parse_time(pattern, at, zone)`. Pattern and zone are texts that stand there, in single or, as in AWS's own
+  examples, in double quotes; `iotstream.local.rules.times` says what of the patterns is done.
 - operators, loosest first: OR; AND; NOT; = <> < <= > >=; + -; * / %; - (sign).
 
 Everything else is refused by its name. Source of the language:
@@ -22,15 +24,17 @@ from iotstream.local.rules.syntax import (
     Expression,
     Item,
     Literal,
+    ParseTime,
     Path,
     Scalar,
     Star,
     Statement,
     Unary,
 )
+from iotstream.local.rules.times import DEFAULT_ZONE, TimePattern, zone_of
 from iotstream.local.rules.tokens import Kind, Token, tokens
 
-FUNCTIONS = ("topic", "clientid", "timestamp", "newuuid")
+FUNCTIONS = ("topic", "clientid", "timestamp", "newuuid", "parse_time")
 _CONSTANTS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 _RESERVED = {"select", "from", "where", "as", "and", "or", "not", *_CONSTANTS}
 _NOT_DONE = {
@@ -207,12 +211,14 @@ class _Parser:
             raise self._error("an index into an array is not supported", self._peek())
         return Path(tuple(names))
 
-    def _call(self, token: Token) -> Call:
+    def _call(self, token: Token) -> Call | ParseTime:
         name = token.text.lower()
         if name not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
             raise self._error(f"function {token.text}() is not supported; supported are {known}", token)
         self._next()
+        if name == "parse_time":
+            return self._parse_time()
         argument = self._peek()
         if argument.kind is Kind.NUMBER and name == "topic":
             self._next()
@@ -222,6 +228,22 @@ class _Parser:
             raise self._unexpected(self._peek(), f"the ) of {name}()")
         number = int(argument.text) if argument.kind is Kind.NUMBER else None
         return Call(name, number)
+
+    def _parse_time(self) -> ParseTime:
+        pattern = TimePattern.parse(self._text("a time pattern in quotes"))
+        if not self._take_symbol(","):
+            raise self._unexpected(self._peek(), "the time that parse_time() writes")
+        at = self.expression()
+        zone = self._text("a time zone in quotes") if self._take_symbol(",") else DEFAULT_ZONE
+        if not self._take_symbol(")"):
+            raise self._unexpected(self._peek(), "the ) of parse_time()")
+        return ParseTime(pattern, at, zone_of(zone))
+
+    def _text(self, wanted: str) -> str:
+        token = self._next()
+        if token.kind not in {Kind.STRING, Kind.QUOTED}:
+            raise self._unexpected(token, wanted)
+        return token.text
 
     def _name(self) -> str:
         token = self._next()

@@ -13,6 +13,8 @@ from iotstream.retry import Backoff
 MAX_RECORDS = 500
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PARTITION_KEY_CHARS = 256
+BACKOFF = Backoff(base_s=0.05, cap_s=2.0, deadline_s=30.0)
+"""Between tries by default."""
 
 
 class Entry(NamedTuple):
@@ -51,7 +53,7 @@ class StreamWriter:
         self, client: Any, *, backoff: Backoff | None = None, sleep: Callable[[float], object] | None = None
     ) -> None:
         self._client = client
-        self._backoff = backoff or Backoff(base_s=0.05, cap_s=2.0, deadline_s=30.0)
+        self._backoff = backoff or BACKOFF
         self._stopping = threading.Event()
         self._sleep = sleep or self._stopping.wait
         self.refused = 0

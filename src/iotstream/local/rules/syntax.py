@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from iotstream.local.rules.times import TimePattern
 
 Scalar: TypeAlias = bool | int | float | str | None
 
@@ -31,6 +34,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class ParseTime:
+    """`parse_time(pattern, at, zone)`: the moment `at`, ms since the epoch, as a text."""
+
+    pattern: TimePattern
+    at: Expression
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Unary:
     """`NOT x` or `-x`."""
 
@@ -52,7 +64,7 @@ class Star:
     """`*`: the payload as it came."""
 
 
-Expression: TypeAlias = Literal | Path | Call | Unary | Binary
+Expression: TypeAlias = Literal | Path | Call | ParseTime | Unary | Binary
 
 
 @dataclass(frozen=True, slots=True)

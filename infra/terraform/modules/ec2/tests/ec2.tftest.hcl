@@ -164,17 +164,30 @@ run "graviton_with_a_longer_name" {
   }
 }
 
-run "session_manager_and_key_pair_on_request" {
+run "session_manager_without_the_parameters_of_the_account" {
+  command = plan
+
+  assert {
+    condition     = length(aws_iam_role_policy.session_manager) == 1
+    error_message = "Session Manager by default"
+  }
+  assert {
+    condition     = alltrue([for one in data.aws_iam_policy_document.session_manager.statement : !anytrue([for action in one.actions : strcontains(action, "Get")])])
+    error_message = "it reads nothing"
+  }
+}
+
+run "a_key_pair_instead" {
   command = plan
 
   variables {
-    enable_session_manager = true
+    enable_session_manager = false
     key_name               = "ops"
   }
 
   assert {
-    condition     = aws_iam_role_policy_attachment.session_manager[0].policy_arn == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" && aws_instance.this["sensor-0001"].key_name == "ops"
-    error_message = "both"
+    condition     = length(aws_iam_role_policy.session_manager) == 0 && aws_instance.this["sensor-0001"].key_name == "ops"
+    error_message = "the key pair alone"
   }
 }
 

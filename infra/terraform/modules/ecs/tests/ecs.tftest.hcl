@@ -203,9 +203,8 @@ run "the_execution_role_pulls_from_one_repository" {
   command = apply
 
   variables {
-    image                = "999999999999.dkr.ecr.eu-west-1.amazonaws.com/shared@sha256:0"
-    image_repository_arn = "arn:aws:ecr:eu-west-1:999999999999:repository/shared"
-    task_policy_json     = { lake = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+    image            = "999999999999.dkr.ecr.eu-west-1.amazonaws.com/team/shared@sha256:0"
+    task_policy_json = { lake = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
   }
 
   assert {
@@ -215,7 +214,7 @@ run "the_execution_role_pulls_from_one_repository" {
   assert {
     condition = { for one in data.aws_iam_policy_document.execution.statement : one.sid => one.resources } == {
       LogInToEcr = toset(["*"])
-      PullImage  = toset(["arn:aws:ecr:eu-west-1:999999999999:repository/shared"])
+      PullImage  = toset(["arn:aws:ecr:eu-west-1:999999999999:repository/team/shared"])
       WriteLogs  = toset(["arn:aws:logs:eu-west-1:123456789012:log-group:consumer:*"])
     }
     error_message = "rights of the execution role"
@@ -224,6 +223,26 @@ run "the_execution_role_pulls_from_one_repository" {
     condition     = keys(aws_iam_role_policy.task) == ["lake"] && aws_iam_role_policy.task["lake"].role == aws_iam_role.task.id
     error_message = "the task's own rights are those passed in"
   }
+}
+
+run "a_public_image_needs_no_right" {
+  command = plan
+
+  variables { image = "ghcr.io/example/iotstream:1" }
+
+  assert {
+    condition     = local.repository_arn == aws_ecr_repository.this.arn && local.image == "ghcr.io/example/iotstream:1"
+    error_message = "only of the repository that is made here"
+  }
+}
+
+run "refuses_no_task_at_all" {
+  command = plan
+  variables {
+    min_count     = 0
+    desired_count = 0
+  }
+  expect_failures = [var.min_count]
 }
 
 run "refuses_to_start_without_a_lake" {

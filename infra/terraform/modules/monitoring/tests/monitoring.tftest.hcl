@@ -43,7 +43,7 @@ run "alarms_with_lambda" {
     condition = jsonencode({ for name, one in aws_cloudwatch_metric_alarm.this : name => join(" ", [
       one.namespace, one.metric_name, one.statistic, one.comparison_operator, one.threshold, "${one.period}x${one.evaluation_periods}", one.treat_missing_data,
       ]) if local.alarms[name].expression == null }) == jsonencode({
-      audit-findings                   = "iotstream AuditFindings Maximum GreaterThanThreshold 0 3600x1 notBreaching"
+      audit-findings                   = "iotstream AuditFindings Maximum GreaterThanThreshold 0 3600x1 ignore"
       audit-silent                     = "iotstream AuditFindings SampleCount LessThanThreshold 1 10800x1 breaching"
       gaps                             = "iotstream Gaps Sum GreaterThanThreshold 0 300x1 notBreaching"
       influxdb-disk                    = "AWS/Timestream/InfluxDB DiskUtilization Maximum GreaterThanThreshold 75 300x2 breaching"
@@ -60,7 +60,7 @@ run "alarms_with_lambda" {
       lambda-sink-unavailable          = "iotstream SinkUnavailable Sum GreaterThanThreshold 0 300x2 notBreaching"
       lambda-throttles                 = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 300x2 notBreaching"
       lost-claims                      = "iotstream ClaimsLost Sum GreaterThanThreshold 10 3600x1 notBreaching"
-      oldest-intent                    = "iotstream OldestIntentAge Maximum GreaterThanThreshold 3600 3600x1 notBreaching"
+      oldest-intent                    = "iotstream OldestIntentAge Maximum GreaterThanThreshold 3600 3600x1 ignore"
       timeseries-deferred-influxdb     = "iotstream Deferred.influxdb Sum GreaterThanThreshold 0 300x1 notBreaching"
       timeseries-refused-influxdb      = "iotstream Refused.influxdb Sum GreaterThanThreshold 0 300x1 notBreaching"
     })
@@ -100,8 +100,12 @@ run "dimensions_with_lambda" {
     error_message = "the rule's action and error action"
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["iot-error-objects"].dimensions == tomap({ BucketName = "iot-errors", FilterId = aws_s3_bucket_metric.iot_errors[0].name })
+    condition     = aws_cloudwatch_metric_alarm.this["iot-error-objects"].dimensions == tomap({ BucketName = "iot-errors", FilterId = aws_s3_bucket_metric.errors["iot-errors"].name })
     error_message = "S3 counts requests only if it is asked to"
+  }
+  assert {
+    condition     = { for name, one in aws_s3_bucket_metric.errors : name => one.filter[0].prefix } == { iot-errors = "errors/" }
+    error_message = "and only the rules' errors"
   }
 }
 
@@ -214,6 +218,7 @@ run "alarms_with_ecs_and_both_stores" {
     tsdb                      = "both"
     timestream_database       = "iot_timestream_db"
     timestream_table          = "iot_table"
+    timestream_reports_prefix = "timestream"
     audit_function_name       = null
   }
 
@@ -222,7 +227,7 @@ run "alarms_with_ecs_and_both_stores" {
       "ecs-consumer-lag", "ecs-tasks-missing", "gaps", "influxdb-disk", "iot-error-objects", "iot-rule-failures-telemetry",
       "iot-rule-lost-messages-telemetry", "kinesis-high-iterator-age", "kinesis-no-incoming-data", "kinesis-write-throttled",
       "lost-claims", "quarantine-rate", "timeseries-deferred", "timeseries-refused-influxdb", "timeseries-refused-timestream",
-      "timestream-system-errors", "timestream-user-errors",
+      "timestream-late-refused", "timestream-system-errors", "timestream-user-errors",
     ])
     error_message = "alarms: ${jsonencode(keys(aws_cloudwatch_metric_alarm.this))}"
   }
@@ -245,6 +250,10 @@ run "alarms_with_ecs_and_both_stores" {
   assert {
     condition     = toset([for one in aws_cloudwatch_metric_alarm.this["ecs-tasks-missing"].metric_query : "${one.metric[0].namespace} ${one.metric[0].metric_name} ${one.metric[0].stat} ${one.metric[0].dimensions.ServiceName}" if !one.return_data]) == toset(["ECS/ContainerInsights RunningTaskCount Maximum iotstream-consumer", "ECS/ContainerInsights DesiredTaskCount Minimum iotstream-consumer"])
     error_message = "of Container Insights"
+  }
+  assert {
+    condition     = { for name, one in aws_s3_bucket_metric.errors : name => one.filter[0].prefix } == { iot-errors = "errors/", timestream-reports = "timestream/" } && aws_cloudwatch_metric_alarm.this["timestream-late-refused"].dimensions == tomap({ BucketName = "iot-errors", FilterId = "timestream-reports" })
+    error_message = "reports on late rows are no errors of the rules"
   }
   assert {
     # They have no other dimension.
@@ -275,7 +284,7 @@ run "without_a_time_series_store_or_optional_parts" {
     error_message = "alarms: ${jsonencode(keys(aws_cloudwatch_metric_alarm.this))}"
   }
   assert {
-    condition     = length(aws_s3_bucket_metric.iot_errors) == 0
+    condition     = length(aws_s3_bucket_metric.errors) == 0
     error_message = "no bucket, no metrics of it"
   }
 }

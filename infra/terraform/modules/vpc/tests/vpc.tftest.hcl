@@ -60,7 +60,7 @@ run "private_subnets_reach_aws_by_endpoints" {
     error_message = "S3's endpoint is in all route tables of the provider's region"
   }
   assert {
-    condition     = toset([for one in aws_vpc_endpoint.interface : one.service_name]) == toset([for name in ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "secretsmanager", "sts"] : "com.amazonaws.eu-west-1.${name}"])
+    condition     = toset([for one in aws_vpc_endpoint.interface : one.service_name]) == toset([for name in ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "secretsmanager"] : "com.amazonaws.eu-west-1.${name}"])
     error_message = "interface endpoints: what the consumer on ECS needs"
   }
   assert {
