@@ -1,7 +1,7 @@
 """The compiled kernel of iotstream: bytes from the stream in, Arrow memory out."""
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from typing_extensions import Buffer as BytesLike
 
@@ -195,41 +195,32 @@ def split_aggregates(offsets: BytesLike, data: BytesLike) -> list[Buffer]:
 def inflate_text(payload: bytes, max_inflated: int) -> bytes | None:
     """The text of a payload, decompressed where it is compressed; None where only the reference can tell."""
 
-def mix_rows(
-    rows: int, columns: Sequence[tuple[int, str, BytesLike, BytesLike | None, BytesLike | None, int]]
-) -> int:
+Column: TypeAlias = tuple[str, BytesLike, BytesLike | None, BytesLike | None, int]
+"""The memory of an Arrow array: its kind, "bool", "int32", "int64", "float32", "float64" or "string"; its
+values (of strings their int32 offsets); its validity, or None; its texts, or None; the index of its first
+value in there. Nobody may write to it while it is read."""
+
+def mix_rows(rows: int, columns: Sequence[tuple[int, Column]]) -> int:
     """The sum of the rows' hashes modulo 2^64, as `iotstream.row_hash` has them.
 
     Args:
         rows: how many.
-        columns: of each its seed; its kind, "bool", "int32", "int64", "float32", "float64" or "string"; the
-            memory of its values (of strings their int32 offsets); that of its validity, or None; that of its
-            texts, or None; and the index of its first value in there.
+        columns: each with its seed.
 
     Raises:
         ValueError: a column's memory has fewer rows, or its kind is none of these.
     """
 
 def write_rows(
-    rows: int,
-    groups: Sequence[
-        tuple[
-            str,
-            Sequence[tuple[str, str, BytesLike, BytesLike | None, BytesLike | None, int, str]],
-            str,
-        ]
-    ],
+    rows: int, groups: Sequence[tuple[str, Sequence[tuple[str, Column, str]], str]]
 ) -> tuple[Buffer, Buffer]:
     """Rows as JSON text. Other threads run meanwhile.
 
     Args:
         rows: how many: n.
         groups: of each the text before, its elements, between which commas are put, and the text behind. Of
-            each element the text before its value; the column: its kind, "bool", "int32", "int64", "float32",
-            "float64" or "string", the memory of its values (of strings their int32 offsets), that of its
-            validity, or None, that of its texts, or None, and the index of its first value in there; and the
-            text behind the value. Where a value is null the element is not there. Nobody may write to the
-            memory meanwhile.
+            each element the text before its value, the column, and the text behind the value. Where a value
+            is null the element is not there.
 
     Returns:
         The rows' text, one after the other, and n + 1 int64: where each begins in there, and where the last

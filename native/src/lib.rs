@@ -35,11 +35,10 @@ mod page;
 mod records;
 mod template;
 
-// What manifests say of rows.
-mod row_hash;
-
-// Rows to what stores of time series take.
+// Rows: what manifests say of them, and what stores of time series take.
+mod given;
 mod points;
+mod row_hash;
 
 #[pymodule]
 fn iotstream_native(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::buffer::{Buffer, Bytes};
+use crate::buffer::Buffer;
+use crate::given::{Column, Given, Kind};
 
 /// What is reserved for a row's text, bytes: a guess, so that the memory grows seldom.
 const ROW_BYTES: usize = 256;
@@ -14,27 +14,10 @@ const ROW_BYTES: usize = 256;
 const DECIMALS: [f64; 7] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
 const MANY: f64 = 1e9;
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Bool,
-    Int32,
-    /// Also times, in ms.
-    Int64,
-    Float32,
-    Float64,
-    /// Offsets of 32 bits, and the bytes that they count.
-    String,
-}
-
 /// A value in each row's text, with what stands around it; nothing where it is null.
 struct Element {
     before: String,
-    kind: Kind,
-    values: Bytes,
-    validity: Option<Bytes>,
-    texts: Option<Bytes>,
-    /// Where the first row is, in values; validity and bools count bits from there.
-    offset: usize,
+    column: Column,
     after: String,
 }
 
@@ -45,10 +28,8 @@ struct Group {
     close: String,
 }
 
-/// The text before the value; its kind, the memory of the values, that of their validity if there are nulls, that of
-/// their texts if they are offsets, and the index of the first value in there; the text behind the value.
-type GivenElement = (String, String, Bytes, Option<Bytes>, Option<Bytes>, usize, String);
-type GivenGroup = (String, Vec<GivenElement>, String);
+/// The text before a group, its elements, and the text behind it; so it is of an element and its column.
+type GivenGroup = (String, Vec<(String, Given, String)>, String);
 
 /// The text of all rows, and n + 1 int64: where each row's begins, and where the last one's ends.
 #[pyfunction]
@@ -56,31 +37,14 @@ pub fn write_rows(py: Python<'_>, rows: usize, groups: Vec<GivenGroup>) -> PyRes
     let groups = groups
         .into_iter()
         .map(|(open, elements, close)| {
-            let elements = elements.into_iter().map(|one| element(rows, one)).collect::<PyResult<_>>()?;
-            Ok(Group { open, elements, close })
+            let elements = elements.into_iter().map(|(before, given, after)| {
+                Ok(Element { before, column: Column::of(rows, given)?, after })
+            });
+            Ok(Group { open, elements: elements.collect::<PyResult<_>>()?, close })
         })
         .collect::<PyResult<Vec<_>>>()?;
     let (text, bounds) = py.detach(|| write(rows, &groups));
     Ok((Buffer::new(text), Buffer::new(bounds)))
-}
-
-fn element(rows: usize, given: GivenElement) -> PyResult<Element> {
-    let (before, name, values, validity, texts, offset, after) = given;
-    let kind = match name.as_str() {
-        "bool" => Kind::Bool,
-        "int32" => Kind::Int32,
-        "int64" => Kind::Int64,
-        "float32" => Kind::Float32,
-        "float64" => Kind::Float64,
-        "string" => Kind::String,
-        _ => return Err(PyValueError::new_err(format!("{name}: no such kind of column"))),
-    };
-    let one = Element { before, kind, values, validity, texts, offset, after };
-    if one.holds(rows) {
-        Ok(one)
-    } else {
-        Err(PyValueError::new_err(format!("a column of {name} is shorter than {rows} rows")))
-    }
 }
 
 fn write(rows: usize, groups: &[Group]) -> (Vec<u8>, Vec<i64>) {
@@ -101,13 +65,13 @@ impl Group {
         out.extend_from_slice(self.open.as_bytes());
         let mut first = true;
         for one in &self.elements {
-            if one.is_valid(row) {
+            if one.column.is_valid(row) {
                 if !first {
                     out.push(b',');
                 }
                 first = false;
                 out.extend_from_slice(one.before.as_bytes());
-                one.write(row, out);
+                push_value(&one.column, row, out);
                 out.extend_from_slice(one.after.as_bytes());
             }
         }
@@ -115,52 +79,18 @@ impl Group {
     }
 }
 
-impl Element {
-    fn holds(&self, rows: usize) -> bool {
-        let Some(end) = self.offset.checked_add(rows) else { return false };
-        let bits = end.div_ceil(8);
-        let length = self.values.as_slice().len();
-        let enough = match self.kind {
-            Kind::Bool => length >= bits,
-            Kind::Int32 | Kind::Float32 => length / 4 >= end,
-            Kind::Int64 | Kind::Float64 => length / 8 >= end,
-            Kind::String => length / 4 > end,
-        };
-        enough && self.validity.as_ref().is_none_or(|one| one.as_slice().len() >= bits)
-    }
-
-    fn is_valid(&self, row: usize) -> bool {
-        self.validity.as_ref().is_none_or(|one| bit(one.as_slice(), self.offset + row))
-    }
-
-    fn write(&self, row: usize, out: &mut Vec<u8>) {
-        let index = self.offset + row;
-        match self.kind {
-            Kind::Bool => {
-                let text: &[u8] = if bit(self.values.as_slice(), index) { b"true" } else { b"false" };
-                out.extend_from_slice(text);
-            }
-            Kind::Int32 => push_integer(i64::from(i32::from_ne_bytes(self.word(index))), out),
-            Kind::Int64 => push_integer(i64::from_ne_bytes(self.word(index)), out),
-            Kind::Float32 => push_float(f64::from(f32::from_ne_bytes(self.word(index))), out),
-            Kind::Float64 => push_float(f64::from_ne_bytes(self.word(index)), out),
-            Kind::String => push_escaped(self.text(index), out),
+fn push_value(column: &Column, row: usize, out: &mut Vec<u8>) {
+    match column.kind {
+        Kind::Bool => {
+            let text: &[u8] = if column.bool(row) { b"true" } else { b"false" };
+            out.extend_from_slice(text);
         }
+        Kind::Int32 => push_integer(i64::from(i32::from_ne_bytes(column.word(row))), out),
+        Kind::Int64 => push_integer(i64::from_ne_bytes(column.word(row)), out),
+        Kind::Float32 => push_float(f64::from(f32::from_ne_bytes(column.word(row))), out),
+        Kind::Float64 => push_float(f64::from_ne_bytes(column.word(row)), out),
+        Kind::String => push_escaped(column.text(row), out),
     }
-
-    fn word<const N: usize>(&self, index: usize) -> [u8; N] {
-        self.values.as_slice().as_chunks::<N>().0[index]
-    }
-
-    /// A text; an empty one where the offsets are none.
-    fn text(&self, index: usize) -> &[u8] {
-        let [start, end] = [index, index + 1].map(|at| i32::from_ne_bytes(self.word(at)) as usize);
-        self.texts.as_ref().and_then(|texts| texts.as_slice().get(start..end)).unwrap_or_default()
-    }
-}
-
-fn bit(bytes: &[u8], index: usize) -> bool {
-    bytes[index / 8] >> (index % 8) & 1 == 1
 }
 
 fn push_integer(value: i64, out: &mut Vec<u8>) {

@@ -16,20 +16,13 @@ import hashlib
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._native import native
+from iotstream._native import memory_of, native
 
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _NULL = 0x9E3779B97F4A7C15
 """Stands for null: any fixed number will do, since it is mixed with the column's name."""
 _MASK = (1 << 64) - 1
-_NUMBERS = {
-    pa.float64(): "float64",
-    pa.float32(): "float32",
-    pa.int64(): "int64",
-    pa.int32(): "int32",
-    pa.bool_(): "bool",
-}
-"""Columns of numbers, and what the kernel calls them; times and the hashes of texts are int64 to it."""
+_NUMBERS = frozenset((pa.float64(), pa.float32(), pa.int64(), pa.int32(), pa.bool_()))
 _KNOWN_TEXTS = 1 << 16
 _CACHED_ROWS = 1 << 15
 """Rows at once: their intermediate columns stay in the processor's cache, which is three times as fast."""
@@ -65,12 +58,8 @@ def add(hashes: list[str]) -> str:
 def _mixed(batch: pa.RecordBatch) -> int:
     """The sum of the rows' hashes modulo 2^64, by the compiled kernel."""
     assert native is not None
-    columns = []
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        validity, values, *texts = column.buffers()
-        kind = "string" if texts else _NUMBERS.get(column.type, "int64")
-        validity = validity if column.null_count else None
-        columns.append((_hash_text(name), kind, values, validity, texts[0] if texts else None, column.offset))
+    names = map(_hash_text, batch.schema.names)
+    columns = list(zip(names, map(memory_of, batch.columns), strict=True))
     total: int = native.mix_rows(batch.num_rows, columns)
     return total
 

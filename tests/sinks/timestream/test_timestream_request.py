@@ -221,13 +221,13 @@ def test_the_kernel_refuses_columns_that_are_too_short_or_of_no_kind():
     write_rows = text_module.native.write_rows
     for kind, values in (("int64", 8), ("string", 8), ("bool", 0), ("float32", 7)):
         with pytest.raises(ValueError, match=f"a column of {kind} is shorter than 2 rows"):
-            write_rows(2, [("", [("", kind, bytes(values), None, None, 0, "")], "")])
+            write_rows(2, [("", [("", (kind, bytes(values), None, None, 0), "")], "")])
     with pytest.raises(ValueError, match="shorter"):
-        write_rows(2, [("", [("", "int64", bytes(16), b"", None, 0, "")], "")])
+        write_rows(2, [("", [("", ("int64", bytes(16), b"", None, 0), "")], "")])
     with pytest.raises(ValueError, match="shorter"):
-        write_rows(2, [("", [("", "int64", bytes(16), None, None, 2**64 - 1, "")], "")])
+        write_rows(2, [("", [("", ("int64", bytes(16), None, None, 2**64 - 1), "")], "")])
     with pytest.raises(ValueError, match="decimal: no such kind"):
-        write_rows(1, [("", [("", "decimal", bytes(8), None, None, 0, "")], "")])
+        write_rows(1, [("", [("", ("decimal", bytes(8), None, None, 0), "")], "")])
 
 
 def test_text_without_special_characters_is_not_copied():

@@ -8,20 +8,11 @@ from typing import NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from iotstream._native import native
+from iotstream._native import memory_of, native
 from iotstream.sinks.text import holds_any, number_text, text_bytes
 
 _SPECIAL = b'\\"' + bytes(range(0x20))
 """What RFC 8259 wants escaped in a string. The backslash comes first: escapes are made of it."""
-_KINDS = {
-    pa.bool_(): "bool",
-    pa.int32(): "int32",
-    pa.float32(): "float32",
-    pa.float64(): "float64",
-    pa.string(): "string",
-}
-"""What the kernel calls columns; those of int64 and of times in ms are int64 to it."""
-
 Part: TypeAlias = str | pa.Array
 
 
@@ -63,18 +54,11 @@ def rows_text(groups: Sequence[Group], rows: int) -> tuple[memoryview, memoryvie
 def _by_kernel(groups: Sequence[Group], rows: int) -> tuple[memoryview, memoryview]:
     assert native is not None
     given = [
-        (one.open, [(before, *_memory(column), after) for before, column, after in one.elements], one.close)
+        (one.open, [(before, memory_of(column), after) for before, column, after in one.elements], one.close)
         for one in groups
     ]
     text, bounds = native.write_rows(rows, given)
     return memoryview(text), memoryview(bounds).cast("q")
-
-
-def _memory(column: pa.Array) -> tuple[str, pa.Buffer, pa.Buffer | None, pa.Buffer | None, int]:
-    validity, values, *texts = column.buffers()
-    kind = _KINDS.get(column.type, "int64")
-    validity = validity if column.null_count else None
-    return kind, values, validity, texts[0] if texts else None, column.offset
 
 
 def _by_arrow(groups: Sequence[Group]) -> tuple[memoryview, memoryview]:
