@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iotstream.partition import HOUR_MS, SHORT_RUN_ROWS, object_key, split
+from iotstream.partition import CHUNK_ROWS, HOUR_MS, SHORT_RUN_ROWS, object_key, split
 from iotstream.position import Position, Span
 
 time = st.integers(-(3 * HOUR_MS), 3 * HOUR_MS) | st.integers(-62_135_596_800_000, 253_402_300_799_999)
@@ -50,6 +50,31 @@ def test_rows_of_hours_in_long_turns_are_not_copied():
     parts = [part.data for part in split(data, "t")]
     assert [part.num_rows for part in parts] == [3 * SHORT_RUN_ROWS] * 2
     assert addresses(data) == {address for part in parts for address in addresses(part)}
+
+
+@given(st.lists(times, max_size=4))
+def test_chunks_of_any_length_make_the_same_partitions(chunks):
+    ms = [one for chunk in chunks for one in chunk]
+    whole, start, parts = table(ms), 0, []
+    for chunk in chunks:
+        parts.append(whole.slice(start, len(chunk)).combine_chunks())
+        start += len(chunk)
+    pieces = pa.concat_tables(parts) if parts else whole
+    found, expected = list(split(pieces, "t")), list(split(whole, "t"))
+    assert [part.path for part in found] == [part.path for part in expected]
+    assert all(one.data.equals(other.data) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_large_table_is_sorted_in_parts_and_rows_keep_their_order():
+    ms = [index % 3 * HOUR_MS for index in range(3 * CHUNK_ROWS)]
+    parts = [part.data for part in split(table(ms), "t")]
+    assert [part["n"].to_pylist() for part in parts] == [list(range(hour, len(ms), 3)) for hour in range(3)]
+    assert all(part["n"].num_chunks == 3 for part in parts)
+
+
+def test_short_chunks_are_put_together():
+    data = pa.concat_tables([table([0]), table([HOUR_MS]), table([0])])
+    assert [part.data["t"].num_chunks for part in split(data, "t")] == [1, 1]
 
 
 def test_the_key_holds_the_span():

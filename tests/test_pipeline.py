@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 import iotstream
 from iotstream.batch import BatchLimits
 from iotstream.errors import SinkUnavailable
+from iotstream.partition import SHORT_RUN_ROWS, split
 from iotstream.pipeline import Pipeline, Progress
 from iotstream.position import Position
 from iotstream.testing import FIRST_SEQUENCE_NUMBER as FIRST
@@ -51,6 +52,35 @@ def test_hot_sinks_get_each_push_at_once_and_the_lake_gets_spans():
     assert flow.push(raw_batch([GOOD] * 2, first=FIRST + 1), 0.0) == Progress(Position(FIRST + 2), None)
     assert (len(hot.batches), len(lake.batches)) == (2, 1)
     assert lake.batches[0].records == 3
+
+
+def test_late_rows_are_put_to_their_hour_at_once_so_that_the_span_is_split_without_a_copy():
+    def reading(index):
+        hour = 9 if index % 5 == 0 else 10  # each fifth is late
+        return b'{"timestamp":"2024-12-19T%02d:30:00Z","deviceId":"%d","temperature":1,"humidity":2}' % (
+            hour,
+            index,
+        )
+
+    lake, hot, count = MemorySink("lake"), MemorySink("hot"), 5 * SHORT_RUN_ROWS
+    flow = pipeline([lake], [hot])
+    for first in (0, count):
+        payloads = [reading(index) for index in range(first, first + count)]
+        flow.push(raw_batch(payloads, first=FIRST + first), 0.0)
+    flow.drain()
+    span = lake.batches[0].data
+    parts = [part.data for part in split(span, "timestamp")]
+    assert [part["device_id"].to_pylist() for part in parts] == [
+        [str(index) for index in range(2 * count) if (index % 5 == 0) is late] for late in (True, False)
+    ]
+    # The first push is left as it came.
+    assert addresses(span.slice(count)) <= {address for part in parts for address in addresses(part)}
+    # A hot sink's refusals count the rows as they came.
+    assert hot.batches[0].data["device_id"].to_pylist() == [str(index) for index in range(count)]
+
+
+def addresses(data):
+    return {chunk.buffers()[1].address for column in data.columns for chunk in column.chunks}
 
 
 def test_an_idle_shards_span_closes_by_age():

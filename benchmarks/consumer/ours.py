@@ -91,8 +91,6 @@ def consume(stand, directory, stream, rows, *, application, source, retrieval):
     if source == "kcl":
         stand.prime(application, stream)
     sampler = Sampler()
-    properties = directory / "kcl.properties"
-    properties.write_text("".join(f"{key} = {value}\n" for key, value in PROPERTIES.items()))
     settings = {
         "IOTSTREAM_STREAM_NAME": stream,
         "IOTSTREAM_JOURNAL_APPLICATION": application,
@@ -101,7 +99,7 @@ def consume(stand, directory, stream, rows, *, application, source, retrieval):
         "IOTSTREAM_SPAN_MAX_ROWS": str(rows // SHARDS),
         "IOTSTREAM_CONSUMER_SOURCE": source,
         "IOTSTREAM_CONSUMER_RETRIEVAL": retrieval or "polling",
-        "IOTSTREAM_CONSUMER_KCL_PROPERTIES": str(properties),
+        "IOTSTREAM_CONSUMER_KCL_PROPERTIES": kcl_properties(directory),
         "IOTSTREAM_CONSUMER_PORT": "0",
     }
     consumer = Consumer(stand, directory, settings)
@@ -126,6 +124,22 @@ def consume(stand, directory, stream, rows, *, application, source, retrieval):
     del opened[parent]
     warm = _warm(sampler.samples, daemon, opened, end) / rows * 1e6
     return cost._replace(jvm_warm_us=warm, jvm_us=end[daemon].cpu_s / rows * 1e6)
+
+
+def kcl_properties(directory):
+    """The path of the file of `PROPERTIES`, written there."""
+    path = directory / "kcl.properties"
+    path.write_text("".join(f"{key} = {value}\n" for key, value in PROPERTIES.items()))
+    return str(path)
+
+
+def until_open(consumer):
+    """Wait until all shards are open; the ids of the processes that hold them."""
+    shards = {}
+    while len(shards) < SHARDS:
+        for line in consumer.until(lambda: _opening(consumer, shards), 0.1):
+            shards[line["shard"]] = line.get("pid", consumer.process.pid)
+    return set(shards.values())
 
 
 def _daemon(consumer, sampler):

@@ -17,6 +17,7 @@ from iotstream.decode import decode
 from iotstream.decoded import Decoded
 from iotstream.errors import ClaimLost, SinkUnavailable
 from iotstream.manifest import Gap
+from iotstream.partition import SHORT_RUN_ROWS, split
 from iotstream.position import Position
 from iotstream.records import RawBatch
 from iotstream.schema import Schema
@@ -237,7 +238,10 @@ class Pipeline:
                 deferred.add(sink.name)
             else:
                 letters += refused
-        return replace(batch, dead_letters=letters, deferred=frozenset(deferred), origin=None)
+        data = batch.data
+        if self._batcher.pending is not None:  # alone in its span, it needs no order of its own
+            data = _by_hour(data, self._schema.time.name)
+        return replace(batch, data=data, dead_letters=letters, deferred=frozenset(deferred), origin=None)
 
     def _write_hot(self, sink: Sink, batch: Batch, raw: RawBatch) -> list[DeadLetter] | None:
         """What it refused; None: it is down, and may be."""
@@ -323,6 +327,18 @@ def to_batch(decoded: Decoded) -> Batch:
         dead_letters=[DeadLetter.of(reject, raw) for reject in decoded.rejects],
         origin=Origin(raw=raw, record=decoded.record, item=decoded.item),
     )
+
+
+def _by_hour(data: pa.Table, time_column: str) -> pa.Table:
+    """The rows in the order of their hours.
+
+    So a span is split later into slices of what it holds, where late rows would have it sorted: a copy of
+    all of it. Pushes of a few rows aren't worth it: those are copied into one piece there.
+    """
+    if data.num_rows < SHORT_RUN_ROWS:
+        return data
+    partitions = [one.data for one in split(data, time_column)]
+    return pa.concat_tables(partitions) if len(partitions) > 1 else data
 
 
 def _parts(raw: RawBatch) -> Iterator[RawBatch]:

@@ -19,6 +19,7 @@ from iotstream.journal.base import ShardKey
 from iotstream.manifest import LATEST
 from iotstream.pipeline import Pipeline
 from iotstream.settings import Settings
+from iotstream.sources.arrow_memory import use_compact_pool
 from iotstream.sources.direct.lineage import (
     Lineage,
     Shard,
@@ -52,7 +53,8 @@ PROCESS_BYTES = 160 * MIB
 PAGES_BYTES = 20 * MIB
 """Of a shard: the page that is written and the one that is fetched meanwhile, 10 MB each at most."""
 PEAK_FACTOR = 3
-"""What a span takes while it is closed, against what it holds: its columns once more, and the objects."""
+"""What a span takes while it is closed, against what it holds, should it be of dead letters: their lines and
+objects. Rows take a third more than their columns."""
 LEAST_SPAN_BYTES = 1 * MIB
 
 log = logging.getLogger("iotstream.direct")
@@ -76,6 +78,7 @@ def run(settings: Settings) -> int:
         SinkUnavailable: the lake or the journal can't be reached.
     """
     settings.require("lake.uri", "journal.uri")
+    use_compact_pool()
     with ExitStack() as stack:
         assembly = Assembly(settings)
         stack.callback(assembly.close)

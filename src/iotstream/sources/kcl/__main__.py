@@ -12,6 +12,7 @@ from iotstream.errors import IotstreamError
 from iotstream.logs import configure
 from iotstream.pipeline import Pipeline
 from iotstream.settings import Settings
+from iotstream.sources.arrow_memory import use_compact_pool
 from iotstream.sources.kcl.memory import limits_within
 from iotstream.sources.kcl.outcome import Outcome
 from iotstream.sources.kcl.processor import Processor
@@ -27,6 +28,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     channel = _take_over_standard_streams()
+    use_compact_pool()
     environ = dict(os.environ)
     reporter = Reporter(environ.pop(SOCKET_VARIABLE, ""))
     handler = ReportHandler(reporter)
