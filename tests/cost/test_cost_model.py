@@ -103,7 +103,7 @@ def test_lambda_by_hand():
     function = Flow(usage).function
     # A record of 100 bytes takes 710 in the event: 6 MB hold 8,858, fewer than the 10,000 of a batch.
     assert function.batch == math.floor(6 * 1024**2 / (100 * 4 / 3 + 577))
-    duration = function.batch * (1.99 + 2.63) / 1e6 + 0.25
+    duration = function.batch * (0.94 + 2.36) / 1e6 + 0.25
     invocations = 1_000 * SECONDS / function.batch
     gb_s = invocations * duration * 1769 / 1024
     expected = invocations / 1e6 * 0.20 + gb_s * 0.0000133334
@@ -180,10 +180,10 @@ def test_small_objects_stay_in_standard():
 
 
 def test_measured_lines_go_through_what_was_measured():
-    assert LAMBDA_HANDLER.us(1, 100) == pytest.approx(1.99)
+    assert LAMBDA_HANDLER.us(1, 100) == pytest.approx(0.94)
     assert LAMBDA_PARSE.us(100, 100) == pytest.approx(14.1)
     assert CONSUMER_JVM.us(100, 100) == pytest.approx(200)
-    assert CONSUMER_JVM.us(1, 202) == pytest.approx(19.6)
+    assert CONSUMER_JVM.us(1, 202) == pytest.approx(18.8)
     assert parquet_bytes(1_000) == 13_016
     assert parquet_bytes(1_100_000) == pytest.approx(594_007 + 5_800_000)
 

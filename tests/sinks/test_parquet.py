@@ -85,6 +85,15 @@ def test_encodings():
     )
 
 
+def test_statistics_are_those_of_numbers_and_times():
+    inner, _, _ = written([payload(f"2026-11-24T07:00:{second:02}Z") for second in range(60)])
+    group = pq.ParquetFile(io.BytesIO(obstore.get(inner, keys(inner)[0]).bytes())).metadata.row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    assert {name for name, column in columns.items() if column.is_stats_set} == set(columns) - {"device_id"}
+    times = columns["timestamp"].statistics
+    assert (times.min.second, times.max.second) == (0, 59)
+
+
 def test_a_retry_is_harmless():
     payloads = [payload("2026-11-24T07:00:00Z")]
     inner, sink, batch = written(payloads)

@@ -1,8 +1,8 @@
 """What a record costs us: CPU, bytes, memory, as measured. The cost model has these figures from here only.
 
-All from docs/benchmarks/ (two shared x86-64 cores, Python 3.11, messages of about 100 bytes, four fields)
-unless said otherwise. After a new measurement change them here, and the generated parts of docs/cost.md and
-docs/capacity.md (`python tests/cost/cost_pages.py`).
+All from docs/benchmarks/ (two shared x86-64 cores, Python 3.11, the compiled kernel, messages of about 100
+bytes, four fields) unless said otherwise. After a new measurement change them here, and the generated parts
+of docs/cost.md and docs/capacity.md (`python tests/cost/cost_pages.py`).
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class Work:
         return (self.one + slope * (rows - 1)) * max(message_bytes / MESSAGE_BYTES, 1)
 
 
-LAMBDA_HANDLER = Work(one=1.99, hundred=0.74 + 0.46)
+LAMBDA_HANDLER = Work(one=3.30 - 2.36, hundred=0.08 + 0.46)
 """The handler with Parquet written. Packed: NDJSON decoded, and Parquet split, encoded and put."""
-LAMBDA_PARSE = Work(one=2.63, hundred=0.141)
-"""The managed runtime's `json.loads` of the event, before the handler is called: events of 10,000
-records of one row and of 400 of 100 (benchmarks/data.py), best of seven, 24 November 2026."""
-CONSUMER_PYTHON = Work(one=1.8, hundred=1.3)
+LAMBDA_PARSE = Work(one=2.36, hundred=0.141)
+"""The managed runtime's `json.loads` of the event, before the handler is called. Packed: events of 400
+records of 100 rows (benchmarks/data.py), best of seven, 24 November 2026."""
+CONSUMER_PYTHON = Work(one=0.80, hundred=0.50)
 """`iotstream consume` by KCL, polling: the shards' processes, until the last span is committed."""
-CONSUMER_JVM = Work(one=9.8, hundred=2.0)
+CONSUMER_JVM = Work(one=9.4, hundred=2.0)
 """The same: KCL's daemon, warm."""
-TIMESTREAM_US = 2.44
+TIMESTREAM_US = 1.21
 """A row: WriteRecords built, signed and sent."""
-INFLUX_US = 0.25
+INFLUX_US = 0.26
 """A row: line protocol built. Compressing and sending it are not in it."""
 
 PARQUET_SIZES: tuple[tuple[float, float], ...] = (

@@ -2,7 +2,8 @@
 
 Encodings were chosen by measurement on device telemetry: zstd level 1, a dictionary for strings and
 doubles (readings have few distinct values), DELTA_BINARY_PACKED for the time (`timestamp[ms]` as
-INT64, which Athena reads).
+INT64, which Athena reads). Numbers and times have statistics. Texts have none: the least and the greatest
+name of a shard's devices exclude hardly any device, and finding them takes a tenth of the encoder's time.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def encode(data: pa.Table, schema: Schema, metadata: dict[str, str], settings: P
         compression_level=settings.compression_level,
         use_dictionary=dictionary,
         column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
+        write_statistics=[one.name for one in schema.fields if one.type is not Type.STRING],
     ) as writer:
         writer.write_table(data, row_group_size=settings.row_group_rows)
         writer.add_key_value_metadata(metadata)
