@@ -135,11 +135,7 @@ def kcl_properties(directory):
 
 def until_open(consumer):
     """Wait until all shards are open; the ids of the processes that hold them."""
-    shards = {}
-    while len(shards) < SHARDS:
-        for line in consumer.until(lambda: _opening(consumer, shards), 0.1):
-            shards[line["shard"]] = line.get("pid", consumer.process.pid)
-    return set(shards.values())
+    return {pid for pids in _openings(consumer, every_s=0.1) for pid in pids}
 
 
 def _daemon(consumer, sampler):
@@ -154,19 +150,25 @@ def _until_open(consumer, sampler):
     Returns:
         What each process had used when its first shard was open, and when the first of all was.
     """
-    opened, shards, began = {}, set(), 0.0
-    while len(shards) < SHARDS:
-        lines = consumer.until(lambda: _opening(consumer, shards), 0.01)
+    opened, began = {}, 0.0
+    for pids in _openings(consumer, every_s=0.01):
         began = began or time.perf_counter()
-        for line in lines:
-            shards.add(line["shard"])
-            # A shard's process, or the only one.
-            pid = line.get("pid", consumer.process.pid)
+        for pid in pids:
             sampler.watch(pid)
             now = sampler.now()
             for one in (consumer.process.pid, pid):
                 opened.setdefault(one, now[one])
     return opened, began
+
+
+def _openings(consumer, *, every_s):
+    """Until all shards are open, whenever some have opened: the ids of their processes."""
+    known = set()
+    while len(known) < SHARDS:
+        lines = consumer.until(lambda: _opening(consumer, known), every_s)
+        known.update(line["shard"] for line in lines)
+        # A shard's process, or the only one.
+        yield [line.get("pid", consumer.process.pid) for line in lines]
 
 
 def _opening(consumer, known):

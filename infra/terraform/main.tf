@@ -287,7 +287,7 @@ locals {
   ]
   simulator_wheel = (
     !var.enable_devices || var.simulator_package != null ? null :
-    var.simulator_wheel_path != null ? var.simulator_wheel_path : one(slice(local.built_wheels, 0, min(1, length(local.built_wheels))))
+    var.simulator_wheel_path != null ? var.simulator_wheel_path : try(local.built_wheels[0], null)
   )
   simulator_uri = one([for one in aws_s3_object.simulator : "s3://${one.bucket}/${one.key}"])
 }

@@ -243,6 +243,21 @@ pub fn value(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
 }
 
+/// A reader of envelopes reads none of a text that is cut, and survives bytes put in place of others or between.
+#[cfg(test)]
+pub fn assert_damage_is_survived(text: &[u8], is_read: impl Fn(&[u8]) -> bool) {
+    for at in 0..text.len() {
+        assert!(!is_read(&text[..at]));
+        for byte in [0, b'"', b'\\', b'}', b']', b',', b'9', 0xff] {
+            let mut text = text.to_vec();
+            text[at] = byte;
+            is_read(&text);
+            text.insert(at, byte);
+            is_read(&text);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,7 @@ fn learn<'a>(scanner: &mut Scanner<'a>, draft: &mut Draft<'a>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::assert_damage_is_survived;
 
     const ANSWER: &[u8] = br#"{"MillisBehindLatest":7,"NextShardIterator":"next","Records":[
         {"ApproximateArrivalTimestamp":1.5,"Data":"eA==","PartitionKey":"a","SequenceNumber":"17"},
@@ -72,15 +73,6 @@ mod tests {
 
     #[test]
     fn any_damage_is_survived() {
-        for at in 0..ANSWER.len() {
-            assert!(read(&ANSWER[..at]).is_none());
-            for byte in [0, b'"', b'\\', b'}', b']', b',', b'9', 0xff] {
-                let mut text = ANSWER.to_vec();
-                text[at] = byte;
-                let _ = read(&text);
-                text.insert(at, byte);
-                let _ = read(&text);
-            }
-        }
+        assert_damage_is_survived(ANSWER, |text| read(text).is_some());
     }
 }

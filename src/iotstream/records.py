@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from iotstream.position import Position, Span
 
@@ -75,6 +76,11 @@ class Column(Sequence[T]):
 def _strings(kind: pa.DataType, offsets: object, data: object) -> pa.Array:
     starts = pa.py_buffer(offsets)
     return pa.Array.from_buffers(kind, starts.size // 4 - 1, [None, starts, pa.py_buffer(data)])
+
+
+def arrivals_of(seconds: Sequence[float]) -> pa.Int64Array:
+    """Arrival times, ms since the epoch, of the seconds that Kinesis gives."""
+    return pc.round(pc.multiply(pa.array(seconds, pa.float64()), 1000)).cast(pa.int64())
 
 
 def size(values: Sequence[bytes]) -> int:

@@ -13,13 +13,11 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from iotstream._native import native
 from iotstream.errors import StreamUnavailable
 from iotstream.position import Position
-from iotstream.records import RawBatch
+from iotstream.records import RawBatch, arrivals_of
 
 GET_RECORDS_EVERY_S = 0.2
 """GetRecords takes 5 calls a second for each shard, of all who read it."""
@@ -120,11 +118,10 @@ def read_page_in_python(body: bytes) -> Page:
 
 def raw_batch(records: list[Record]) -> RawBatch:
     """The records of a page as a batch."""
-    arrival_s = pa.array([one.ApproximateArrivalTimestamp for one in records], pa.float64())
     return RawBatch(
         payloads=[one.Data for one in records],
         sequence_numbers=[one.SequenceNumber for one in records],
-        arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
+        arrival_ms=arrivals_of([one.ApproximateArrivalTimestamp for one in records]),
     )
 
 

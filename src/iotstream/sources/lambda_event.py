@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from iotstream._native import native
 from iotstream.pipeline import Progress
-from iotstream.records import RawBatch
+from iotstream.records import RawBatch, arrivals_of
 
 if TYPE_CHECKING:
     from iotstream_native import Records
@@ -77,11 +75,10 @@ def raw_batches_in_python(records: Sequence[Mapping[str, Any]]) -> list[RawBatch
 
 def _raw_batch(records: Sequence[Mapping[str, Any]], shard_id: str) -> RawBatch:
     kinesis = [record["kinesis"] for record in records]
-    arrival_s = pa.array([one["approximateArrivalTimestamp"] for one in kinesis], pa.float64())
     return RawBatch(
         payloads=[a2b_base64(one["data"]) for one in kinesis],
         sequence_numbers=[one["sequenceNumber"] for one in kinesis],
-        arrival_ms=pc.round(pc.multiply(arrival_s, 1000)).cast(pa.int64()),
+        arrival_ms=arrivals_of([one["approximateArrivalTimestamp"] for one in kinesis]),
         stream=_stream(records[0]["eventSourceARN"]),
         shard_id=shard_id,
     )

@@ -44,7 +44,6 @@ class Signer:
     def __init__(self, region: str, service: str) -> None:
         self._region = region
         self._service = service
-        self._cached: tuple[tuple[str, str], bytes] | None = None
         self._frame: _Frame | None = None
 
     def headers(
@@ -89,9 +88,7 @@ class Signer:
         )
 
     def _key(self, secret_key: str, day: str) -> bytes:
-        if self._cached is None or self._cached[0] != (secret_key, day):
-            key = f"AWS4{secret_key}".encode()
-            for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._cached = ((secret_key, day), key)
-        return self._cached[1]
+        key = f"AWS4{secret_key}".encode()
+        for part in (day, self._region, self._service, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        return key
